@@ -1,0 +1,89 @@
+"""A folder of documents -> a searchable index. Knows nothing of ``qa``.
+
+>>> from index import update, open_index
+>>> report = update("seeds")          # doctest: +SKIP
+>>> index = open_index(report.index_dir)  # doctest: +SKIP
+"""
+
+from index.builder import default_index_dir, purge, rebuild, update
+from index.chunking import ChunkSettings, sentence_spans
+from index.encoder import DEFAULT_ENCODER, Encoder, load_encoder
+from index.errors import (
+    CorruptError,
+    EmptyFileError,
+    EncoderError,
+    EncryptedError,
+    FolderError,
+    FootnoteError,
+    IndexDamagedError,
+    IndexLockedError,
+    IndexMismatchError,
+    IndexNotFoundError,
+    NoTextLayerError,
+    ParseError,
+    SourceNotFoundError,
+    UnsupportedError,
+    UsageError,
+)
+from index.intake import Progress
+from index.lexical import question_terms, terms
+from index.model import (
+    BuildReport,
+    Document,
+    DocumentStatus,
+    IndexedPassage,
+    IndexStatus,
+    Passage,
+    Rollback,
+    Span,
+)
+from index.opened import Index, Snapshot, open_index, rollback, status, verify
+from index.scan import ScanOptions
+
+build = update  # what one wants of a folder, whether it has an index or not
+
+__all__ = [
+    "DEFAULT_ENCODER",
+    "BuildReport",
+    "ChunkSettings",
+    "CorruptError",
+    "Document",
+    "DocumentStatus",
+    "EmptyFileError",
+    "Encoder",
+    "EncoderError",
+    "EncryptedError",
+    "FolderError",
+    "FootnoteError",
+    "Index",
+    "IndexDamagedError",
+    "IndexLockedError",
+    "IndexMismatchError",
+    "IndexNotFoundError",
+    "IndexStatus",
+    "IndexedPassage",
+    "NoTextLayerError",
+    "ParseError",
+    "Passage",
+    "Progress",
+    "Rollback",
+    "ScanOptions",
+    "Snapshot",
+    "SourceNotFoundError",
+    "Span",
+    "UnsupportedError",
+    "UsageError",
+    "build",
+    "default_index_dir",
+    "load_encoder",
+    "open_index",
+    "purge",
+    "question_terms",
+    "rebuild",
+    "rollback",
+    "sentence_spans",
+    "status",
+    "terms",
+    "update",
+    "verify",
+]

@@ -1,0 +1,240 @@
+"""``python -m index``: make, follow, check and restore the index of a folder."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from index import terminal
+from index.builder import default_index_dir, purge, rebuild, update
+from index.encoder import DEFAULT_ENCODER
+from index.errors import UsageError
+from index.model import STATUSES, BuildReport
+from index.opened import rollback, status, verify
+from index.scan import DEFAULT_MAX_FILE_SIZE, ScanOptions
+
+app = terminal.new_app(
+    "Make, follow, check and restore the index of a folder of documents.\n\n"
+    "Example: python -m index rebuild reports"
+)
+
+Folder = Annotated[Path, typer.Argument(help="The folder that holds the documents.")]
+IncludeOption = Annotated[
+    list[str] | None, typer.Option("--include", metavar="GLOB", help="Only files that match; repeatable.")
+]
+ExcludeOption = Annotated[
+    list[str] | None, typer.Option("--exclude", metavar="GLOB", help="No files that match; repeatable.")
+]
+SizeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--max-file-size", metavar="SIZE", help="Leave larger files out, e.g. 50MB.  [default: 200MB]"
+    ),
+]
+FollowOption = Annotated[
+    bool | None,
+    typer.Option("--follow-symlinks/--no-follow-symlinks", help="Read files behind links.  [default: no]"),
+]
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+SHOWN = 20
+
+
+@app.command("rebuild")
+def rebuild_command(
+    folder: Folder,
+    index: terminal.IndexOption = None,
+    encoder: Annotated[
+        str, typer.Option(help="A Sentence Transformers model, by name or path.")
+    ] = DEFAULT_ENCODER,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
+    max_file_size: SizeOption = None,
+    follow_symlinks: FollowOption = None,
+    quiet: terminal.QuietOption = False,
+    verbose: terminal.VerboseOption = False,
+) -> int:
+    """Read, parse and index every file of FOLDER; cached vectors are used again.
+
+    Example: python -m index rebuild reports --exclude 'drafts/*' --index /srv/footnote/reports
+    """
+    terminal.set_verbosity(quiet, verbose)
+    options = _options(include, exclude, max_file_size, follow_symlinks) or ScanOptions()
+    with terminal.progress(quiet) as progress:
+        report = rebuild(folder, index, encoder=encoder, options=options, progress=progress)
+    return _tell(report, quiet)
+
+
+@app.command("update")
+def update_command(
+    folder: Folder,
+    index: terminal.IndexOption = None,
+    purge_old: Annotated[
+        bool, typer.Option("--purge", help="Also drop older snapshots and cached vectors no longer needed.")
+    ] = False,
+    encoder: Annotated[
+        str | None, typer.Option(help="Must be the index's own.  [default: the index's own]")
+    ] = None,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
+    max_file_size: SizeOption = None,
+    follow_symlinks: FollowOption = None,
+    quiet: terminal.QuietOption = False,
+    verbose: terminal.VerboseOption = False,
+) -> int:
+    """Bring the index of FOLDER up to date, touching only what changed; make it if absent.
+
+    Example: python -m index update reports
+    """
+    terminal.set_verbosity(quiet, verbose)
+    options = _options(include, exclude, max_file_size, follow_symlinks)
+    with terminal.progress(quiet) as progress:
+        report = update(folder, index, encoder=encoder, options=options, progress=progress)
+    if purge_old:
+        dropped = purge(report.index_dir)
+        if not quiet:
+            terminal.stdout().print(
+                f"purged: older snapshots and {dropped:,} cached vectors", highlight=False
+            )
+    return _tell(report, quiet)
+
+
+@app.command("status")
+def status_command(
+    folder: Annotated[Path | None, typer.Argument(help="The folder, if --index is not given.")] = None,
+    index: terminal.IndexOption = None,
+    as_json: terminal.JsonOption = False,
+) -> int:
+    """Show the state of the index and of every file.
+
+    Example: python -m index status --json | jq '.documents[] | select(.status != "indexed")'
+    """
+    state = status(_place(folder, index))
+    if as_json:
+        terminal.print_json(asdict(state))
+        return terminal.DONE
+    from rich.table import Table
+    from rich.text import Text
+
+    out = terminal.stdout()
+    out.print(
+        f"{state.folder}: snapshot {state.snapshot}, format {state.format}", markup=False, highlight=False
+    )
+    out.print(f"encoder {state.encoder}, vectors {state.vector_index}", markup=False, highlight=False)
+    out.print(", ".join(f"{state.counts[s]:,} {s}" for s in STATUSES if state.counts[s]) or "no documents")
+    table = Table("source", "status", "passages", "pages", "reason", box=None, pad_edge=False)
+    for document in state.documents:
+        table.add_row(
+            Text(document.source),
+            document.status,
+            str(document.passages),
+            str(document.pages or ""),
+            Text(document.reason or (f"same as {document.duplicate_of}" if document.duplicate_of else "")),
+        )
+    out.print(table)
+    return terminal.DONE
+
+
+@app.command("verify")
+def verify_command(
+    folder: Annotated[Path | None, typer.Argument(help="The folder, if --index is not given.")] = None,
+    index: terminal.IndexOption = None,
+    as_json: terminal.JsonOption = False,
+) -> int:
+    """Read the whole index and check it against its checksums; exit code 1 if it is damaged.
+
+    Example: python -m index verify --index .footnote/reports
+    """
+    problems = verify(_place(folder, index))
+    if as_json:
+        terminal.print_json({"ok": not problems, "problems": problems})
+    elif problems:
+        for problem in problems:
+            terminal.complain(problem)
+    else:
+        terminal.stdout().print("the index is sound")
+    return terminal.FAILED if problems else terminal.DONE
+
+
+@app.command("rollback")
+def rollback_command(
+    folder: Annotated[Path | None, typer.Argument(help="The folder, if --index is not given.")] = None,
+    index: terminal.IndexOption = None,
+) -> int:
+    """Make the snapshot before the live one live again, and list the documents that return.
+
+    Example: python -m index rollback --index .footnote/reports
+    """
+    done = rollback(_place(folder, index))
+    out = terminal.stdout()
+    out.print(f"snapshot {done.live} is live again instead of {done.left}", highlight=False)
+    for said, sources in (
+        ("returns", done.returned),
+        ("goes", done.dropped),
+        ("takes its earlier content", done.reverted),
+    ):
+        for source in sources:
+            out.print(f"{said}: {source}", markup=False, highlight=False)
+    if not (done.returned or done.dropped or done.reverted):
+        out.print("its documents are the same")
+    return terminal.DONE
+
+
+def _place(folder: Path | None, index: Path | None) -> Path:
+    if index is None and folder is not None:
+        return default_index_dir(folder)
+    return terminal.find_index(index)
+
+
+def _options(
+    include: list[str] | None, exclude: list[str] | None, size: str | None, follow: bool | None
+) -> ScanOptions | None:
+    """The options that were given; None where none was, so that an update keeps those of the index."""
+    if not include and not exclude and size is None and follow is None:
+        return None
+    return ScanOptions(
+        include=tuple(include or ()),
+        exclude=tuple(exclude or ()),
+        max_file_size=_bytes(size) if size is not None else DEFAULT_MAX_FILE_SIZE,
+        follow_symlinks=bool(follow),
+    )
+
+
+def _bytes(size: str) -> int:
+    match = re.fullmatch(r"(\d+)\s*([KMG]?)B?", size.strip().upper())
+    if match is None or int(match[1]) == 0:
+        raise UsageError(f"--max-file-size {size!r} is no size; write it like 500KB, 50MB or 2GB")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def _tell(report: BuildReport, quiet: bool) -> int:
+    code = terminal.PARTIAL if report.failed else terminal.DONE
+    for document in report.failed[:SHOWN]:
+        terminal.complain(f"failed: {document.source}: {document.reason}")
+    if len(report.failed) > SHOWN:
+        terminal.complain(f"... and {len(report.failed) - SHOWN:,} more; `python -m index status` lists them")
+    if not report.counts:
+        terminal.complain(f"no documents were found; the index in {report.index_dir} is empty")
+    if quiet:
+        return code
+    parts = [f"{report.counts[s]:,} {s}" for s in STATUSES if report.counts.get(s)]
+    out = terminal.stdout()
+    out.print(f"{', '.join(parts) or 'no documents'}: {report.passages:,} passages", highlight=False)
+    moves = [("added", report.added), ("changed", report.changed), ("removed", report.removed)]
+    told = [f"{len(sources):,} {said}" for said, sources in moves if sources]
+    told += [f"{len(report.renamed):,} renamed"] if report.renamed else []
+    what = ", ".join(told) or "nothing changed"
+    out.print(
+        f"{what}; {report.embedded:,} passages embedded; {report.seconds:.1f} s; "
+        f"index in {report.index_dir}, snapshot {report.snapshot}",
+        markup=False,
+        highlight=False,
+    )
+    return code
+
+
+if __name__ == "__main__":
+    terminal.run(app, "python -m index")

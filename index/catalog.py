@@ -1,0 +1,351 @@
+"""The catalogue: which file holds which content, and the passages of each content (SQLite).
+
+A content is what a parser read from some bytes, under (sha256, parser, parser version). Files
+point to contents, so a rename or a copy touches one row and neither text nor vectors.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Self
+
+from index.errors import IndexDamagedError
+from index.model import DocumentStatus, IndexedPassage, Page, Passage, Status
+
+SCHEMA = """
+CREATE TABLE contents (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    sha256 TEXT NOT NULL,
+    parser TEXT NOT NULL,
+    status TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    title TEXT,
+    text TEXT NOT NULL,
+    pages TEXT NOT NULL,
+    UNIQUE (sha256, parser)
+);
+CREATE TABLE files (
+    source TEXT PRIMARY KEY,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    seen_ns INTEGER NOT NULL,
+    sha256 TEXT,
+    content INTEGER REFERENCES contents (id),
+    status TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    indexed_at TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX files_by_content ON files (content);
+CREATE TABLE passages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    content INTEGER NOT NULL REFERENCES contents (id),
+    start INTEGER NOT NULL,
+    end INTEGER NOT NULL,
+    page INTEGER,
+    heading TEXT NOT NULL,
+    sentences TEXT NOT NULL,
+    context TEXT NOT NULL,
+    text TEXT NOT NULL
+);
+CREATE INDEX passages_by_content ON passages (content);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """What the catalogue knows of one file. ``content`` is None where its bytes were not read."""
+
+    source: str
+    size: int
+    mtime_ns: int
+    seen_ns: int
+    sha256: str | None
+    content: int | None
+    status: Status
+    reason: str
+    indexed_at: str
+
+
+class Catalog:
+    """One catalogue file. Safe to read from several threads; written by one builder."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Wrap an open connection."""
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    @classmethod
+    def create(cls, path: Path) -> Self:
+        """Create an empty catalogue at ``path``."""
+        connection = _connect(path.as_posix())
+        connection.executescript(SCHEMA)
+        return cls(connection)
+
+    @classmethod
+    def open_for_writing(cls, path: Path) -> Self:
+        """Open the catalogue of a snapshot that is not published yet."""
+        return cls(_connect(path.as_posix()))
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open a published catalogue, which never changes again.
+
+        Raises:
+            IndexDamagedError: the file is missing or is no catalogue.
+        """
+        try:
+            connection = _connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+            connection.execute("SELECT count(*) FROM files").fetchone()
+        except sqlite3.DatabaseError as error:
+            raise IndexDamagedError(f"{path} can't be read as a catalogue: {error}") from error
+        return cls(connection)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def commit(self) -> None:
+        """Write what was changed to the disk."""
+        self._connection.commit()
+
+    def _rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return self._connection.execute(statement, values).fetchall()
+
+    # -- files -------------------------------------------------------------------------------
+
+    def files(self) -> dict[str, FileRow]:
+        """All files by their source."""
+        rows = self._rows(
+            "SELECT source, size, mtime_ns, seen_ns, sha256, content, status, reason, indexed_at FROM files"
+        )
+        return {row[0]: FileRow(*row) for row in rows}
+
+    def put_file(self, row: FileRow) -> None:
+        """Insert a file, or replace what is known of it."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                row.source,
+                row.size,
+                row.mtime_ns,
+                row.seen_ns,
+                row.sha256,
+                row.content,
+                row.status,
+                row.reason,
+                row.indexed_at,
+            ),
+        )
+
+    def remove_files(self, sources: Iterable[str]) -> None:
+        """Forget these files."""
+        self._connection.executemany("DELETE FROM files WHERE source = ?", [(s,) for s in sources])
+
+    def documents(self) -> tuple[DocumentStatus, ...]:
+        """The status of every file, by source. The first of several equal files is the original."""
+        rows = self._rows(
+            """
+            SELECT f.source, c.title, f.status, f.reason, f.sha256, f.indexed_at, f.content, c.pages,
+                   (SELECT count(*) FROM passages p WHERE p.content = f.content)
+            FROM files f LEFT JOIN contents c ON c.id = f.content ORDER BY f.source
+            """
+        )
+        first: dict[int, str] = {}
+        documents = []
+        for source, title, status, reason, sha256, indexed_at, content, pages, passages in rows:
+            original = first.setdefault(content, source) if content is not None else source
+            documents.append(
+                DocumentStatus(
+                    source=source,
+                    title=title or _file_title(source),
+                    status=status,
+                    reason=reason,
+                    passages=passages,
+                    pages=len(json.loads(pages)) if pages else 0,
+                    sha256=sha256,
+                    indexed_at=indexed_at,
+                    duplicate_of=None if original == source else original,
+                )
+            )
+        return tuple(documents)
+
+    # -- contents ----------------------------------------------------------------------------
+
+    def find_content(self, sha256: str, parser: str) -> tuple[int, Status, str] | None:
+        """The (id, status, reason) of what ``parser`` read from these bytes before, if it did."""
+        rows = self._rows(
+            "SELECT id, status, reason FROM contents WHERE sha256 = ? AND parser = ?", (sha256, parser)
+        )
+        return (rows[0][0], rows[0][1], rows[0][2]) if rows else None
+
+    def add_content(
+        self,
+        sha256: str,
+        parser: str,
+        status: Status,
+        reason: str,
+        title: str | None = None,
+        text: str = "",
+        pages: Sequence[Page] = (),
+    ) -> int:
+        """Insert a content and return its id."""
+        ranges = json.dumps([(page.number, page.start, page.end) for page in pages])
+        cursor = self._connection.execute(
+            "INSERT INTO contents (sha256, parser, status, reason, title, text, pages) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (sha256, parser, status, reason, title, text, ranges),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def content_parsers(self) -> dict[int, str]:
+        """The parser that read each content, by content id."""
+        return dict(self._rows("SELECT id, parser FROM contents"))
+
+    def orphans(self) -> list[int]:
+        """The ids of the contents that no file holds any more."""
+        return [
+            row[0]
+            for row in self._rows(
+                "SELECT id FROM contents "
+                "WHERE id NOT IN (SELECT content FROM files WHERE content IS NOT NULL)"
+            )
+        ]
+
+    def remove_contents(self, contents: Sequence[int]) -> list[int]:
+        """Remove contents with their passages; return the ids of these passages."""
+        removed = self.passage_ids(contents)
+        keys = [(content,) for content in contents]
+        self._connection.executemany("DELETE FROM passages WHERE content = ?", keys)
+        self._connection.executemany("DELETE FROM contents WHERE id = ?", keys)
+        return removed
+
+    def text(self, source: str) -> str | None:
+        """The text of a file, or None where there is no such file or it was not read."""
+        rows = self._rows(
+            "SELECT c.text FROM files f JOIN contents c ON c.id = f.content WHERE f.source = ?", (source,)
+        )
+        return str(rows[0][0]) if rows else None
+
+    # -- passages ----------------------------------------------------------------------------
+
+    def add_passages(self, content: int, passages: Iterable[Passage]) -> None:
+        """Insert the passages of a content."""
+        self._connection.executemany(
+            "INSERT INTO passages (content, start, end, page, heading, sentences, context, text) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    content,
+                    passage.start,
+                    passage.end,
+                    passage.page,
+                    json.dumps(passage.heading, ensure_ascii=False),
+                    json.dumps(passage.sentences),
+                    passage.context,
+                    passage.text,
+                )
+                for passage in passages
+            ],
+        )
+
+    def last_passage_id(self) -> int:
+        """The highest passage id ever given out."""
+        rows = self._rows("SELECT seq FROM sqlite_sequence WHERE name = 'passages'")
+        return int(rows[0][0]) if rows else 0
+
+    def start_passage_ids_after(self, last: int) -> None:
+        """Give out ids above ``last`` only. For a catalogue that has no passage yet."""
+        self._connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('passages', ?)", (last,))
+
+    def count_passages(self) -> int:
+        """The number of passages."""
+        return int(self._rows("SELECT count(*) FROM passages")[0][0])
+
+    def passage_ids(self, contents: Iterable[int]) -> list[int]:
+        """The ids of the passages of ``contents``, ascending."""
+        found = [
+            row[0]
+            for content in contents
+            for row in self._rows("SELECT id FROM passages WHERE content = ?", (content,))
+        ]
+        return sorted(found)
+
+    def passage_ids_after(self, last: int) -> list[int]:
+        """The ids of all passages above ``last``, ascending."""
+        return [row[0] for row in self._rows("SELECT id FROM passages WHERE id > ? ORDER BY id", (last,))]
+
+    def passages_after(self, last: int, batch: int) -> Iterator[list[tuple[int, int, Passage]]]:
+        """Yield (id, content, passage) of all ids above ``last``, ``batch`` at a time."""
+        while rows := self._rows(
+            "SELECT id, content, start, end, page, heading, sentences, context, text FROM passages "
+            "WHERE id > ? ORDER BY id LIMIT ?",
+            (last, batch),
+        ):
+            yield [(row[0], row[1], _passage(row[2:])) for row in rows]
+            last = rows[-1][0]
+
+    def passages(self, ids: Sequence[int], sources: Collection[str] | None = None) -> list[IndexedPassage]:
+        """The passages ``ids``, in that order; limited to files in ``sources`` if given."""
+        found = []
+        for passage in ids:
+            rows = self._rows(
+                "SELECT p.start, p.end, p.page, p.heading, p.sentences, p.context, p.text, c.title, c.id "
+                "FROM passages p JOIN contents c ON c.id = p.content WHERE p.id = ?",
+                (passage,),
+            )
+            if not rows:
+                continue
+            held = [
+                row[0]
+                for row in self._rows(
+                    "SELECT source FROM files WHERE content = ? ORDER BY source", (rows[0][8],)
+                )
+            ]
+            held = [source for source in held if sources is None or source in sources]
+            if held:
+                title = rows[0][7] or _file_title(held[0])
+                found.append(IndexedPassage(passage, tuple(held), title, _passage(rows[0][:7])))
+        return found
+
+    def misplaced_passages(self) -> list[int]:
+        """The ids of passages whose text is not what stands at their offsets."""
+        rows = self._rows(
+            "SELECT p.id FROM passages p JOIN contents c ON c.id = p.content "
+            "WHERE substr(c.text, p.start + 1, p.end - p.start) <> p.text"
+        )
+        return [row[0] for row in rows]
+
+    def integrity_problems(self) -> list[str]:
+        """What SQLite's own check finds wrong."""
+        try:
+            rows = self._rows("PRAGMA integrity_check")
+        except sqlite3.DatabaseError as error:
+            return [str(error)]
+        return [str(row[0]) for row in rows if row[0] != "ok"]
+
+
+def _connect(database: str, uri: bool = False) -> sqlite3.Connection:
+    return sqlite3.connect(database, uri=uri, check_same_thread=False)
+
+
+def _passage(row: Sequence[Any]) -> Passage:
+    start, end, page, heading, sentences, context, text = row
+    return Passage(
+        start=start,
+        end=end,
+        text=text,
+        heading=tuple(json.loads(heading)),
+        page=page,
+        sentences=tuple((first, last) for first, last in json.loads(sentences)),
+        context=context,
+    )
+
+
+def _file_title(source: str) -> str:
+    return PurePosixPath(source).name

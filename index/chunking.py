@@ -1,0 +1,306 @@
+"""Document -> passages that fit the encoder, with exact offsets.
+
+Whole sentences are packed up to ``passage_tokens`` word pieces, never across sections or pages.
+Lengths are counted with the encoder's own tokenizer, so nothing is cut silently at the model's
+limit: what does not fit into one passage goes into the next.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Protocol
+
+from index.errors import EncoderError
+from index.model import Block, Document, Page, Passage, Section, Span
+
+CHUNKER_VERSION = 1
+CONTEXT_SEPARATOR = " > "
+CHARACTERS_PER_TOKEN = 8
+"""A word of more than 100 letters is one unknown piece to WordPiece; longer text than this per
+piece is counted by its characters instead, so that no passage grows without bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSettings:
+    """How documents are split. Lengths are word pieces of the encoder's tokenizer."""
+
+    passage_tokens: int = 210
+    overlap_tokens: int = 40
+    context_tokens: int = 32
+    version: int = CHUNKER_VERSION
+
+    def as_manifest(self) -> dict[str, int]:
+        """Return the settings as they are kept in a manifest."""
+        return asdict(self)
+
+
+class Tokenizer(Protocol):
+    """What chunking needs of an encoder."""
+
+    @property
+    def max_tokens(self) -> int:
+        """The most word pieces that the encoder reads, special tokens not counted."""
+
+    def token_offsets(self, texts: Sequence[str]) -> list[list[Span]]:
+        """For each text, the range of each of its word pieces, nothing cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """A sentence, table row or piece of an over-long one: what is packed whole."""
+
+    start: int
+    end: int
+    tokens: int
+    block: Block
+
+
+def chunk(document: Document, tokenizer: Tokenizer, settings: ChunkSettings) -> list[Passage]:
+    """Split ``document`` into passages.
+
+    Raises:
+        EncoderError: the encoder reads fewer word pieces than ``settings`` ask for.
+    """
+    budget = min(settings.passage_tokens, tokenizer.max_tokens - settings.context_tokens)
+    if budget < settings.context_tokens:
+        raise EncoderError(
+            f"the encoder reads {tokenizer.max_tokens} word pieces, too few for passages with "
+            f"{settings.context_tokens} pieces of context; choose an encoder that reads more"
+        )
+    page_of = _page_finder(document.pages)
+    passages: list[Passage] = []
+    for section in document.sections:
+        context = _context(document.title, section.heading, tokenizer, settings.context_tokens)
+        for blocks in _by_page(section, page_of):
+            units = list(_units(document.text, blocks, tokenizer, budget))
+            for group in _pack(units, budget, settings.overlap_tokens, tokenizer, document.text):
+                passages.append(_passage(document.text, group, section, page_of, context))
+    return passages
+
+
+def embedded_text(passage: Passage) -> str:
+    """The text that is embedded and searched for ``passage``: its context, then its own."""
+    return f"{passage.context}\n{passage.text}" if passage.context else passage.text
+
+
+def sentence_spans(text: str, start: int, end: int) -> Iterator[Span]:
+    """Yield the sentences of ``text[start:end]`` as ranges of ``text``, white space left out.
+
+    Boundaries come from sentencex. A fragment without two letters or digits in a row ("1.", "*")
+    belongs to the sentence that it introduces.
+    """
+    import sentencex
+
+    block = text[start:end]
+    held: int | None = None
+    for boundary in sentencex.get_sentence_boundaries("en", block):
+        piece_start, piece_end = boundary["start_index"], boundary["end_index"]
+        begin = piece_start if held is None else held
+        if piece_end < len(block) and _is_enumerator(block[begin:piece_end]):
+            held = begin
+            continue
+        held = None
+        span = _trimmed(text, start + begin, start + piece_end)
+        if span[0] < span[1]:
+            yield span
+    if held is not None:
+        span = _trimmed(text, start + held, end)
+        if span[0] < span[1]:
+            yield span
+
+
+def _is_enumerator(fragment: str) -> bool:
+    stripped = fragment.strip()
+    letters = sum(character.isalnum() for character in stripped)
+    return letters <= 3 and len(stripped) <= 6 and not any(_is_cjk(character) for character in stripped)
+
+
+def _is_cjk(character: str) -> bool:
+    return "\u2e80" <= character <= "\u9fff" or "\uac00" <= character <= "\ud7af"
+
+
+def _trimmed(text: str, start: int, end: int) -> Span:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return start, end
+
+
+def _page_finder(pages: Sequence[Page]) -> Callable[[int], int | None]:
+    def page_of(offset: int) -> int | None:
+        low, high = 0, len(pages)
+        while low < high:
+            middle = (low + high) // 2
+            if pages[middle].end <= offset:
+                low = middle + 1
+            else:
+                high = middle
+        return pages[low].number if low < len(pages) and pages[low].start <= offset else None
+
+    return page_of
+
+
+def _by_page(section: Section, page_of: Callable[[int], int | None]) -> Iterator[list[Block]]:
+    run: list[Block] = []
+    for block in section.blocks:
+        if run and page_of(block.start) != page_of(run[-1].start):
+            yield run
+            run = []
+        run.append(block)
+    if run:
+        yield run
+
+
+def _context(title: str | None, heading: tuple[str, ...], tokenizer: Tokenizer, limit: int) -> str:
+    """Title > heading path in at most ``limit`` word pieces: the ends of the path matter most."""
+    parts = [" ".join(part.split()) for part in ((title,) if title else ()) + heading]
+    parts = [part for part in parts if part]
+    while len(parts) > 2 and _length(CONTEXT_SEPARATOR.join(parts), tokenizer) > limit:
+        del parts[1]
+    if len(parts) == 2:
+        last = _cut(parts[1], tokenizer, limit // 2)
+        room = limit - _length(CONTEXT_SEPARATOR + last, tokenizer)
+        parts = [_cut(parts[0], tokenizer, room), last]
+    return _cut(CONTEXT_SEPARATOR.join(parts), tokenizer, limit)
+
+
+def _length(text: str, tokenizer: Tokenizer) -> int:
+    return _tokens_in(len(tokenizer.token_offsets([text])[0]), len(text))
+
+
+def _tokens_in(pieces: int, characters: int) -> int:
+    return max(pieces, -(-characters // CHARACTERS_PER_TOKEN))
+
+
+def _cut(text: str, tokenizer: Tokenizer, limit: int) -> str:
+    offsets = tokenizer.token_offsets([text])[0]
+    if len(offsets) > limit:
+        text = text[: offsets[limit][0]]
+    return text[: limit * CHARACTERS_PER_TOKEN].rstrip()
+
+
+def _units(text: str, blocks: Iterable[Block], tokenizer: Tokenizer, budget: int) -> Iterator[_Unit]:
+    spans: list[tuple[Span, Block]] = []
+    for block in blocks:
+        if block.kind in ("prose", "item"):
+            spans.extend((span, block) for span in sentence_spans(text, block.start, block.end))
+        else:
+            span = _trimmed(text, block.start, block.end)
+            if span[0] < span[1]:
+                spans.append((span, block))
+    lengths = tokenizer.token_offsets([text[start:end] for (start, end), _ in spans])
+    for ((start, end), block), offsets in zip(spans, lengths, strict=True):
+        tokens = _tokens_in(len(offsets), end - start)
+        if tokens <= budget:
+            yield _Unit(start, end, tokens, block)
+        else:
+            yield from _split_long(text, start, end, offsets, block, budget)
+
+
+def _split_long(
+    text: str, start: int, end: int, offsets: Sequence[Span], block: Block, budget: int
+) -> Iterator[_Unit]:
+    """Cut a sentence that is longer than a passage, at white space where there is any."""
+    starts = [start + token_start for token_start, _ in offsets]
+    begin, first = start, 0
+    while begin < end:
+        while first < len(starts) and starts[first] < begin:
+            first += 1
+        limit = min(begin + budget * CHARACTERS_PER_TOKEN, end)
+        if first + budget < len(starts):
+            limit = min(limit, starts[first + budget])
+        stop = limit if limit == end else _break_before(text, begin, limit)
+        span = _trimmed(text, begin, stop)
+        if span[0] < span[1]:
+            pieces = sum(begin <= token < stop for token in starts[first : first + budget + 1])
+            yield _Unit(*span, _tokens_in(pieces, span[1] - span[0]), block)
+        begin = stop
+
+
+def _break_before(text: str, begin: int, limit: int) -> int:
+    """The best place to cut in ``text[begin:limit]``: a line end, white space, else a character."""
+    earliest = begin + (limit - begin) // 2
+    for is_break in (lambda c: c == "\n", str.isspace):
+        for place in range(limit, earliest, -1):
+            if is_break(text[place - 1]):
+                return place
+    place = limit
+    while place > begin + 1 and _continues(text, place):
+        place -= 1
+    return place
+
+
+def _continues(text: str, place: int) -> bool:
+    """Whether a cut at ``place`` would part a character from its combining marks or joiner."""
+    return (
+        unicodedata.combining(text[place]) > 0
+        or text[place] in "\u200d\ufe0e\ufe0f"
+        or text[place - 1] == "\u200d"
+        or "\U0001f3fb" <= text[place] <= "\U0001f3ff"
+    )
+
+
+def _pack(
+    units: Sequence[_Unit], budget: int, overlap: int, tokenizer: Tokenizer, text: str
+) -> Iterator[tuple[list[_Unit], str]]:
+    """Group units into passages; with each, the header row that its table rows miss."""
+    group: list[_Unit] = []
+    header, size, room = "", 0, budget
+    fresh = 0  # units of the group that were in no earlier passage
+    for unit in units:
+        if group and size + unit.tokens > room:
+            yield group, header
+            group = _overlap(group, min(overlap, budget - unit.tokens))
+            size, fresh = sum(kept.tokens for kept in group), 0
+        if not fresh:
+            header = _missing_header(group[0] if group else unit, text)
+            cost = _length(header, tokenizer) if header else 0
+            room = max(budget - cost, 1)
+            if group and size + unit.tokens > room:
+                group, size = [], 0
+        group.append(unit)
+        size += unit.tokens
+        fresh += 1
+    if fresh:
+        yield group, header
+
+
+def _overlap(group: Sequence[_Unit], limit: int) -> list[_Unit]:
+    """The last sentences of ``group`` that fit ``limit``; rows and code are not repeated."""
+    kept: list[_Unit] = []
+    for unit in reversed(group[1:]):
+        if unit.block.kind not in ("prose", "item") or unit.tokens > limit:
+            break
+        limit -= unit.tokens
+        kept.insert(0, unit)
+    return kept
+
+
+def _missing_header(first: _Unit, text: str) -> str:
+    header = first.block.header
+    if header is None or first.start <= header[0]:
+        return ""
+    return " ".join(text[header[0] : header[1]].split())[: 48 * CHARACTERS_PER_TOKEN // 2]
+
+
+def _passage(
+    text: str,
+    group: tuple[list[_Unit], str],
+    section: Section,
+    page_of: Callable[[int], int | None],
+    context: str,
+) -> Passage:
+    units, header = group
+    start, end = units[0].start, units[-1].end
+    return Passage(
+        start=start,
+        end=end,
+        text=text[start:end],
+        heading=section.heading,
+        page=page_of(start),
+        sentences=tuple((unit.start, unit.end) for unit in units),
+        context="\n".join(part for part in (context, header) if part),
+    )

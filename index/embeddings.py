@@ -1,0 +1,106 @@
+"""The cache of embeddings: text that was embedded once is never embedded again.
+
+A vector is kept under (encoder fingerprint, sha256 of the embedded text), and committed batch by
+batch, so that a build that was cut off goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.encoder import Encoder
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS encoders (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS vectors (
+    encoder INTEGER NOT NULL, text BLOB NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (encoder, text)
+) WITHOUT ROWID;
+"""
+
+
+class EmbeddingCache:
+    """Vectors by text, for one encoder; a context manager."""
+
+    def __init__(self, path: Path, encoder: Encoder) -> None:
+        """Open the cache in ``path``, which is made where there is none."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._encoder = encoder
+        self._connection = sqlite3.connect(path)
+        self._connection.executescript(SCHEMA)
+        with self._connection:
+            self._connection.execute(
+                "INSERT OR IGNORE INTO encoders (fingerprint) VALUES (?)", (encoder.fingerprint,)
+            )
+        row = self._connection.execute(
+            "SELECT id FROM encoders WHERE fingerprint = ?", (encoder.fingerprint,)
+        ).fetchone()
+        self._id = int(row[0])
+        self.embedded = 0
+
+    def __enter__(self) -> Self:
+        """Return the cache itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The vectors of ``texts``, of shape (len(texts), dimension); what is new is embedded."""
+        keys = [_key(text) for text in texts]
+        known = self._known(keys)
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+        if missing:
+            fresh = self._encoder.encode_passages(list(missing.values()))
+            rows = {key: np.ascontiguousarray(row) for key, row in zip(missing, fresh, strict=True)}
+            with self._connection:
+                self._connection.executemany(
+                    "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)",
+                    [(self._id, key, row.astype("<f4").tobytes()) for key, row in rows.items()],
+                )
+            self.embedded += len(rows)
+            known.update(rows)
+        return np.stack([known[key] for key in keys])
+
+    def _known(self, keys: Iterable[bytes]) -> dict[bytes, NDArray[np.float32]]:
+        found = {}
+        for key in keys:
+            row = self._connection.execute(
+                "SELECT vector FROM vectors WHERE encoder = ? AND text = ?", (self._id, key)
+            ).fetchone()
+            if row is not None:
+                found[key] = np.frombuffer(row[0], dtype="<f4").astype(np.float32)
+        return found
+
+    def keep_only(self, texts: Iterable[str]) -> int:
+        """Drop every vector but those of ``texts`` under this encoder; return how many went."""
+        before = self._count()
+        with self._connection:
+            self._connection.execute("CREATE TEMP TABLE kept (text BLOB PRIMARY KEY) WITHOUT ROWID")
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO kept VALUES (?)", ((_key(text),) for text in texts)
+            )
+            self._connection.execute(
+                "DELETE FROM vectors WHERE encoder <> ? OR text NOT IN (SELECT text FROM kept)", (self._id,)
+            )
+            self._connection.execute("DELETE FROM encoders WHERE id <> ?", (self._id,))
+            self._connection.execute("DROP TABLE kept")
+        self._connection.execute("VACUUM")
+        return before - self._count()
+
+    def _count(self) -> int:
+        return int(self._connection.execute("SELECT count(*) FROM vectors").fetchone()[0])
+
+
+def _key(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,181 @@
+"""Found files -> rows of the catalogue: what is unchanged is not opened, the rest is read."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from index.catalog import Catalog, FileRow
+from index.chunking import ChunkSettings, Tokenizer, chunk
+from index.errors import EncoderError, ParseError
+from index.model import Status
+from index.parsers import Parser, parser_for
+from index.scan import FoundFile
+
+Progress = Callable[[str, int, int], None]
+"""Called with (stage, done, total) while a build goes on."""
+
+FRESH_NS = 2_000_000_000
+"""A file that changed within 2 s before it was last seen may have changed once more without a new
+mtime (clocks of file systems are coarse), so its bytes are compared."""
+
+COMMIT_EVERY = 200
+
+
+@dataclass(slots=True)
+class Changes:
+    """What differs from the catalogue as it was. ``touched`` counts rows with a new mtime alone."""
+
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    renamed: list[tuple[str, str]] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    touched: int = 0
+
+    def __bool__(self) -> bool:
+        """Whether anything has to be written."""
+        return bool(self.added or self.changed or self.renamed or self.removed or self.touched)
+
+
+def take_in(
+    catalog: Catalog,
+    found: Sequence[FoundFile],
+    tokenizer: Tokenizer,
+    settings: ChunkSettings,
+    progress: Progress,
+) -> Changes:
+    """Bring the files of ``catalog`` in line with those ``found``; new content is read and cut.
+
+    A file that can't be read costs itself only: its row carries the status and the reason.
+    """
+    known = catalog.files()
+    parsers = catalog.content_parsers()
+    suspects = [file for file in found if not _is_unchanged(file, known.get(file.source), parsers)]
+    changes = Changes()
+    for done, file in enumerate(suspects):
+        progress("read", done, len(suspects))
+        before = known.get(file.source)
+        after = _read(catalog, file, tokenizer, settings)
+        if before is None:
+            changes.added.append(file.source)
+        elif (before.content, before.status, before.reason) != (after.content, after.status, after.reason):
+            changes.changed.append(file.source)
+        elif (before.size, before.mtime_ns) == (after.size, after.mtime_ns):
+            continue
+        else:
+            after = replace(after, indexed_at=before.indexed_at)
+            changes.touched += 1
+        catalog.put_file(after)
+        if done % COMMIT_EVERY == 0:
+            catalog.commit()
+    progress("read", len(suspects), len(suspects))
+    gone = sorted(known.keys() - {file.source for file in found})
+    catalog.remove_files(gone)
+    _note_renames(changes, gone, known, catalog.files())
+    return changes
+
+
+def _is_unchanged(file: FoundFile, row: FileRow | None, parsers: Mapping[int, str]) -> bool:
+    """Whether the file need not be opened. Files whose bytes were never read are looked at again."""
+    if row is None or row.content is None or file.problem is not None:
+        return False
+    parser = _parser(file)
+    return (
+        (row.size, row.mtime_ns) == (file.size, file.mtime_ns)
+        and file.mtime_ns < row.seen_ns - FRESH_NS
+        and isinstance(parser, Parser)
+        and parsers[row.content] == _parser_key(parser)
+    )
+
+
+def _parser(file: FoundFile) -> Parser | ParseError:
+    try:
+        return parser_for(file.source)
+    except ParseError as error:
+        return error
+
+
+def _parser_key(parser: Parser) -> str:
+    return f"{parser.name}/{parser.version}"
+
+
+def _read(catalog: Catalog, file: FoundFile, tokenizer: Tokenizer, settings: ChunkSettings) -> FileRow:
+    row = FileRow(
+        source=file.source,
+        size=file.size,
+        mtime_ns=file.mtime_ns,
+        seen_ns=time.time_ns(),
+        sha256=None,
+        content=None,
+        status="indexed",
+        reason="",
+        indexed_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    if file.problem is not None:
+        status, reason = file.problem
+        return replace(row, status=status, reason=reason)
+    parser = _parser(file)
+    if isinstance(parser, ParseError):
+        return replace(row, status=parser.status, reason=str(parser))
+    try:
+        data = file.path.read_bytes()
+    except OSError as error:
+        return replace(row, status="failed", reason=f"the file can't be read: {error.strerror}")
+    sha256 = hashlib.sha256(data).hexdigest()
+    content, status, reason = catalog.find_content(sha256, _parser_key(parser)) or _parse(
+        catalog, parser, data, sha256, tokenizer, settings
+    )
+    return replace(row, sha256=sha256, content=content, status=status, reason=reason)
+
+
+def _parse(
+    catalog: Catalog,
+    parser: Parser,
+    data: bytes,
+    sha256: str,
+    tokenizer: Tokenizer,
+    settings: ChunkSettings,
+) -> tuple[int, Status, str]:
+    key = _parser_key(parser)
+    try:
+        document = parser.parse(data)
+        document.text.encode()  # half a surrogate pair can't be kept, nor shown
+        passages = chunk(document, tokenizer, settings)
+    except EncoderError:
+        raise
+    except ParseError as error:
+        content = catalog.add_content(sha256, key, error.status, str(error))
+        return content, error.status, str(error)
+    except Exception as error:  # whatever a hostile file provokes costs that file, and is reported
+        reason = f"the {parser.name} parser stopped at it ({type(error).__name__}: {error})"
+        return catalog.add_content(sha256, key, "failed", reason), "failed", reason
+    if not passages:
+        reason = "there is no text in it to index"
+        return catalog.add_content(sha256, key, "empty", reason), "empty", reason
+    content = catalog.add_content(
+        sha256, key, "indexed", document.notice, document.title, document.text, document.pages
+    )
+    catalog.add_passages(content, passages)
+    return content, "indexed", document.notice
+
+
+def _note_renames(
+    changes: Changes, gone: Sequence[str], known: Mapping[str, FileRow], now: Mapping[str, FileRow]
+) -> None:
+    """Pair each file that went with one that came and holds the same content."""
+    came: dict[int, list[str]] = {}
+    for source in changes.added:
+        content = now[source].content
+        if content is not None:
+            came.setdefault(content, []).append(source)
+    for source in gone:
+        content = known[source].content
+        if content is not None and came.get(content):
+            renamed = came[content].pop(0)
+            changes.renamed.append((source, renamed))
+            changes.added.remove(renamed)
+        else:
+            changes.removed.append(source)

@@ -1,0 +1,311 @@
+"""An index, opened for searching. Readers take no lock and follow the live snapshot."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Collection, Sequence
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index import snapshot
+from index.builder import check_recipe
+from index.catalog import Catalog
+from index.encoder import Encoder, load_encoder
+from index.errors import IndexDamagedError, SourceNotFoundError
+from index.lexical import LexicalIndex
+from index.model import STATUSES, DocumentStatus, IndexedPassage, IndexStatus, Rollback
+
+if TYPE_CHECKING:
+    from index.vectors import VectorIndex
+
+OPEN_ATTEMPTS = 5
+"""A build may drop a snapshot between the look at CURRENT and the opening of its files."""
+
+
+class Snapshot:
+    """One snapshot, which never changes: everything that one question reads comes from one."""
+
+    def __init__(self, index_dir: Path, name: str) -> None:
+        """Open the snapshot ``name`` of ``index_dir``; vectors and words are loaded when needed.
+
+        Raises:
+            IndexDamagedError: a file of it is missing or can't be read.
+            IndexMismatchError: it has another format.
+        """
+        self.name = name
+        self.index_dir = index_dir
+        self.manifest = snapshot.read_manifest(index_dir, name)
+        self._directory = snapshot.snapshot_dir(index_dir, name)
+        self._catalog = Catalog.open(self._directory / snapshot.CATALOG)
+        self._loading = threading.Lock()
+        weakref.finalize(self, self._catalog.close)
+
+    @cached_property
+    def _loaded_vectors(self) -> VectorIndex:
+        from index.vectors import VectorIndex
+
+        return VectorIndex.read(self._directory / snapshot.VECTORS)
+
+    @cached_property
+    def _loaded_words(self) -> LexicalIndex:
+        return LexicalIndex(self._directory / snapshot.LEXICAL)
+
+    @property
+    def _vectors(self) -> VectorIndex:
+        with self._loading:
+            return self._loaded_vectors
+
+    @property
+    def _words(self) -> LexicalIndex:
+        with self._loading:
+            return self._loaded_words
+
+    @cached_property
+    def _contents(self) -> dict[str, int]:
+        files = self._catalog.files()
+        return {s: row.content for s, row in files.items() if row.content is not None}
+
+    @cached_property
+    def documents(self) -> tuple[DocumentStatus, ...]:
+        """The status of every file, by source."""
+        return self._catalog.documents()
+
+    def load(self) -> None:
+        """Load vectors and words now rather than at the first search."""
+        _ = self._vectors, self._words
+
+    def text(self, source: str) -> str:
+        """The extracted text of a document.
+
+        Raises:
+            SourceNotFoundError: the index has no text of such a file.
+        """
+        text = self._catalog.text(source)
+        if text is None:
+            raise SourceNotFoundError(
+                f"the index holds no text of {source!r}; `python -m index status` lists the documents"
+            )
+        return text
+
+    def match(self, patterns: Sequence[str] | None) -> frozenset[str] | None:
+        """The files that ``patterns`` (relative paths or globs) name; None for all of them.
+
+        Raises:
+            SourceNotFoundError: a pattern matches no document.
+        """
+        if patterns is None:
+            return None
+        matched: set[str] = set()
+        for pattern in patterns:
+            if pattern in self._contents:
+                matched.add(pattern)
+                continue
+            found = {source for source in self._contents if fnmatchcase(source, pattern)}
+            if not found:
+                raise SourceNotFoundError(
+                    f"no indexed document matches {pattern!r}; give a path relative to "
+                    f"{self.manifest.folder}, or a pattern such as 'reports/*.pdf'"
+                )
+            matched |= found
+        return frozenset(matched)
+
+    def search_vectors(
+        self, vector: NDArray[np.float32], k: int, within: Collection[str] | None, question: str
+    ) -> list[tuple[int, float]]:
+        """The ``k`` passages nearest to ``vector`` as (id, cosine), best first.
+
+        Args:
+            vector: the question's unit vector.
+            k: how many at most.
+            within: the files to search; None for all.
+            question: its quoted phrases must stand in each passage.
+        """
+        contents = self._contents_of(within)
+        allowed = self._words.phrase_matches(question, contents)
+        if allowed is None and contents is not None:
+            allowed = self._catalog.passage_ids(contents)
+        return self._vectors.search(vector, k, allowed)
+
+    def search_words(self, question: str, k: int, within: Collection[str] | None) -> list[tuple[int, float]]:
+        """The ``k`` best passages by BM25 as (id, score), best first; see `search_vectors`."""
+        return self._words.search(question, k, self._contents_of(within))
+
+    def cosines(self, vector: NDArray[np.float32], ids: Sequence[int]) -> list[float]:
+        """The cosine of ``vector`` with each of these passages."""
+        return self._vectors.cosines(vector, ids)
+
+    def term_weights(self, terms: Sequence[str]) -> dict[str, float]:
+        """How much each term says among the passages of this snapshot: 1 + idf."""
+        return {term: self._words.weight(term) for term in terms}
+
+    def sample(self, count: int) -> list[IndexedPassage]:
+        """``count`` passages spread evenly over the snapshot, or all where there are fewer."""
+        ids = self._catalog.passage_ids_after(0)
+        step = max(len(ids) / count, 1.0) if count else 1.0
+        chosen = [ids[int(place * step)] for place in range(min(count, len(ids)))]
+        return self._catalog.passages(chosen)
+
+    def passages(self, ids: Sequence[int], within: Collection[str] | None) -> list[IndexedPassage]:
+        """The passages ``ids``, in that order, with those of their files that are in ``within``."""
+        return self._catalog.passages(ids, within)
+
+    def _contents_of(self, within: Collection[str] | None) -> list[int] | None:
+        if within is None:
+            return None
+        return sorted({self._contents[source] for source in within})
+
+    def problems(self) -> list[str]:
+        """Everything that is wrong with this snapshot, a sentence each; reads all of it."""
+        problems = snapshot.checksum_problems(self.index_dir, self.name, self.manifest)
+        problems += self._catalog.integrity_problems()
+        if problems:
+            return problems
+        problems += [
+            f"passage {i} is not what stands at its offsets" for i in self._catalog.misplaced_passages()
+        ]
+        listed = self._catalog.passage_ids_after(0)
+        if sorted(self._vectors.ids.tolist()) != listed:
+            problems.append("the vectors are not those of the catalogue's passages")
+        if self._words.count != len(listed):
+            problems.append("the word index does not hold the catalogue's passages")
+        return problems
+
+
+class Index:
+    """An index directory. Safe to use from several threads; a context manager."""
+
+    def __init__(self, index_dir: Path, encoder: Encoder | None = None) -> None:
+        """See `open_index`."""
+        self.path = index_dir
+        self._opening = threading.Lock()
+        self._live = self._open()
+        manifest = self._live.manifest
+        self.encoder = encoder or load_encoder(str(manifest.encoder["name"]))
+        check_recipe(index_dir, manifest, self.encoder)
+
+    def __enter__(self) -> Self:
+        """Return the index itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the index."""
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the snapshot. Files close when the last question in flight is answered."""
+        del self._live
+
+    def live(self) -> Snapshot:
+        """The live snapshot: a look at one small file, and an opening where a build replaced it.
+
+        Raises:
+            IndexDamagedError: a file of it is missing or can't be read.
+            IndexMismatchError: a build with another encoder or version replaced it.
+        """
+        with self._opening:
+            if snapshot.live_snapshot(self.path) != self._live.name:
+                opened = self._open()
+                check_recipe(self.path, opened.manifest, self.encoder)
+                self._live = opened
+            return self._live
+
+    def _open(self) -> Snapshot:
+        for attempt in range(OPEN_ATTEMPTS):
+            name = snapshot.live_snapshot(self.path)
+            try:
+                return Snapshot(self.path, name)
+            except IndexDamagedError:
+                if attempt == OPEN_ATTEMPTS - 1 or snapshot.live_snapshot(self.path) == name:
+                    raise
+        raise AssertionError("unreachable")
+
+    def status(self) -> IndexStatus:
+        """The state of the index and of every file."""
+        return _status(self.live())
+
+
+def open_index(index_dir: str | Path, encoder: Encoder | None = None) -> Index:
+    """Open the index in ``index_dir`` for searching.
+
+    Args:
+        index_dir: the directory of the index.
+        encoder: the encoder that made it, if it is loaded already.
+
+    Raises:
+        IndexNotFoundError: there is no index.
+        IndexMismatchError: it was made with another format, encoder or chunker.
+        IndexDamagedError: a file of it is missing or can't be read.
+        EncoderError: its encoder can't be loaded.
+    """
+    return Index(Path(index_dir), encoder)
+
+
+def status(index_dir: str | Path) -> IndexStatus:
+    """The state of an index and of every file; its encoder is not needed.
+
+    Raises:
+        IndexNotFoundError: there is no index.
+        IndexDamagedError: a file of it is missing or can't be read.
+    """
+    place = Path(index_dir)
+    return _status(Snapshot(place, snapshot.live_snapshot(place)))
+
+
+def _status(live: Snapshot) -> IndexStatus:
+    counts: dict[str, int] = {status: 0 for status in STATUSES}
+    for document in live.documents:
+        counts[document.status] += 1
+    return IndexStatus(
+        format=live.manifest.format,
+        snapshot=live.name,
+        folder=live.manifest.folder,
+        encoder=str(live.manifest.encoder["name"]),
+        vector_index=live.manifest.vector_index,
+        counts=counts,
+        documents=live.documents,
+    )
+
+
+def verify(index_dir: str | Path) -> tuple[str, ...]:
+    """Everything that is wrong with the live snapshot, a sentence each; () where it is sound.
+
+    Raises:
+        IndexNotFoundError: there is no index.
+    """
+    place = Path(index_dir)
+    try:
+        return tuple(Snapshot(place, snapshot.live_snapshot(place)).problems())
+    except IndexDamagedError as error:
+        return (str(error),)
+
+
+def rollback(index_dir: str | Path) -> Rollback:
+    """Make the snapshot before the live one live again, and say which documents that touches.
+
+    Raises:
+        IndexNotFoundError: there is no index, or no earlier snapshot of it.
+        IndexLockedError: another process is writing the index.
+    """
+    place = Path(index_dir)
+    live = snapshot.live_snapshot(place)
+    with snapshot.writer_lock(place):
+        name = snapshot.earlier_snapshot(place, live)
+        left = {document.source: document for document in Snapshot(place, live).documents}
+        kept = {document.source: document for document in Snapshot(place, name).documents}
+        snapshot.set_live(place, name)
+    return Rollback(
+        left=live,
+        live=name,
+        returned=tuple(sorted(kept.keys() - left.keys())),
+        dropped=tuple(sorted(left.keys() - kept.keys())),
+        reverted=tuple(s for s in sorted(kept.keys() & left.keys()) if kept[s].sha256 != left[s].sha256),
+    )
