@@ -1,0 +1,87 @@
+"""What flows through ``qa``: frozen records, no behaviour but their JSON form.
+
+All offsets count Unicode code points of the document's text and are half-open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where a quote stands: ``qa.text(source)[start:end] == quote``, and likewise ``context``.
+
+    ``context`` is the whole sentence or sentences around the quote; ``key_start`` and ``key_end``
+    are the key span inside it. ``page`` is the physical page of ``start``, from 1, or None.
+    """
+
+    source: str
+    start: int
+    end: int
+    quote: str
+    key_start: int
+    key_end: int
+    context_start: int
+    context_end: int
+    context: str
+    page: int | None
+    heading: list[str]
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A retrieved passage; a higher ``score`` is better.
+
+    ``also_in`` names the other places of the same or nearly the same text, as
+    (source, start, end); they are collapsed into this one.
+    """
+
+    score: float
+    source: str
+    start: int
+    end: int
+    text: str
+    page: int | None
+    heading: list[str]
+    title: str
+    also_in: tuple[tuple[str, int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A possible answer with all places that say it, best first."""
+
+    text: str
+    key: str
+    confidence: float | None
+    citations: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A verbatim answer, or a refusal (``found`` is False) with the nearest passages.
+
+    ``text`` equals ``citations[0].quote``; ``key`` is the exact span inside it. ``confidence`` is
+    the calibrated probability that the best candidate is right, also on a refusal, and None where
+    there is no calibration for the encoder. ``timings`` are milliseconds by stage, with ``total``.
+    ``notice`` says what the asker should know of how the question was read.
+    """
+
+    found: bool
+    text: str
+    key: str
+    confidence: float | None
+    citations: tuple[Citation, ...]
+    candidates: tuple[Candidate, ...]
+    passages: tuple[Evidence, ...]
+    question: str
+    timings: Mapping[str, float]
+    notice: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as JSON holds it: the attribute names, tuples as lists."""
+        return asdict(self)
