@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from index.errors import EmptyFileError
 from index.model import Block, BlockKind, Document, Span
 from index.parsers.decoding import Decoded, decode
-from index.parsers.text import Heading, outline
+from index.parsers.outline import Heading, outline
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode

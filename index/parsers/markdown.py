@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from index.errors import EmptyFileError
 from index.model import Block, BlockKind, Document, Span
 from index.parsers.decoding import decode
-from index.parsers.text import Heading, outline
+from index.parsers.outline import Heading, outline
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
