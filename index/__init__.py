@@ -26,7 +26,7 @@ from index.errors import (
     UsageError,
 )
 from index.intake import Progress
-from index.lexical import question_terms, terms
+from index.lexical import has_content, question_terms, terms
 from index.model import (
     BuildReport,
     Document,
@@ -75,6 +75,7 @@ __all__ = [
     "UsageError",
     "build",
     "default_index_dir",
+    "has_content",
     "load_encoder",
     "open_index",
     "purge",

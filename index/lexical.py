@@ -94,6 +94,11 @@ def terms(text: str) -> list[str]:
     return [stem(word) for word in words(text)]
 
 
+def has_content(question: str) -> bool:
+    """Whether ``question`` has a word to look for that is no stop word."""
+    return any(word not in STOP_WORDS for word in words(question))
+
+
 def question_terms(question: str) -> list[str]:
     """The distinct terms of ``question`` without stop words, unless nothing else is left."""
     found = words(question)

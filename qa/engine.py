@@ -16,6 +16,7 @@ from index import (
     IndexStatus,
     Progress,
     Snapshot,
+    has_content,
     open_index,
     update,
 )
@@ -196,7 +197,8 @@ class QA:
         for place, span in enumerate(spans):
             merged.setdefault(_folded(span.text), []).append(place)
         candidates: list[Candidate] = []
-        ceiling = 1.0
+        # Whatever a question without content words finds, it did not ask for.
+        ceiling = 1.0 if has_content(question) else 0.0
         for places in list(merged.values())[:CANDIDATES]:
             text = spans[places[0]].text
             confidence = None

@@ -59,7 +59,7 @@ def auroc(scores: Sequence[float], positives: Sequence[bool]) -> float | None:
 
 def calibration_error(confidences: Sequence[float], rights: Sequence[bool], bins: int = 15) -> float | None:
     """Expected calibration error over bins of equal mass; None without confidences."""
-    ranked = sorted(zip(confidences, rights, strict=True))
+    ranked = sorted(zip(confidences, rights, strict=True), key=lambda pair: pair[0])
     if not ranked:
         return None
     edges = [round(place * len(ranked) / bins) for place in range(bins + 1)]

@@ -1,0 +1,236 @@
+"""QA.ask and QA.search: verbatim answers, exact offsets, refusals, bad input."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import asdict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from index import SourceNotFoundError, update
+from qa import QA, CalibrationError, QuestionError
+from qa.engine import MAX_QUESTION_CHARACTERS
+
+from .conftest import TinyEncoder, write_files
+
+SEED = "000_4d6451841364124c.txt"
+PIECES = ["a", "b cd", ". ", "Ef", "? ", "1", "\n", "\r", "\t", "\r\n", "\n\n", "é", "e\u0301", "👩\u200d👧", "😀"]
+PIECES += ["שלום", "ع", "北京", "。", "ﬁ", "\u202e", "- "]
+TEXTS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=120).map("".join)
+
+
+def assert_exact(qa: QA, answer):
+    for candidate in answer.candidates:
+        assert candidate.citations
+        for citation in candidate.citations:
+            text = qa.text(citation.source)
+            assert text[citation.start : citation.end] == citation.quote
+            assert text[citation.context_start : citation.context_end] == citation.context
+            assert citation.context_start <= citation.start <= citation.key_start
+            assert citation.key_end <= citation.end <= citation.context_end
+        first = candidate.citations[0]
+        assert candidate.text == first.quote
+        assert qa.text(first.source)[first.key_start : first.key_end] == candidate.key
+    for passage in answer.passages:
+        assert qa.text(passage.source)[passage.start : passage.end] == passage.text
+        for source, start, end in passage.also_in:
+            assert qa.text(source)[start:end]
+
+
+def test_the_seed_answers_how_much_amazon_invests(seed_qa):
+    answer = seed_qa.ask("How much is Amazon investing in Anthropic?")
+    assert answer.found
+    assert "$5 billion" in answer.text
+    assert answer.text == answer.citations[0].quote
+    assert answer.citations[0].source == SEED
+    assert_exact(seed_qa, answer)
+
+
+def test_the_seed_refuses_what_it_does_not_say(seed_qa):
+    answer = seed_qa.ask("What is the capital of France?")
+    assert not answer.found
+    assert (answer.text, answer.key, answer.citations) == ("", "", ())
+    assert answer.candidates
+    assert answer.confidence == answer.candidates[0].confidence
+    assert len(answer.passages) == min(10, len(seed_qa.search("Amazon", k=100)))
+    assert_exact(seed_qa, answer)
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("How many gigawatts of computing power has Anthropic locked in?", "5 gigawatts"),
+        ("What are the names of Amazon's AI chips?", "Trainium"),
+        ("Why does Anthropic need such an enormous computing reserve?", "explosive growth"),
+    ],
+)
+def test_the_best_candidate_says_it(seed_qa, question, said):
+    assert said in seed_qa.ask(question, min_confidence=0).text
+
+
+def test_min_confidence_moves_the_refusal(seed_qa):
+    question = "What is the capital of France?"
+    assert seed_qa.ask(question, min_confidence=0).found
+    assert not seed_qa.ask("How much is Amazon investing in Anthropic?", min_confidence=1).found
+    answer = seed_qa.ask(question)
+    assert seed_qa.ask(question, min_confidence=answer.confidence).found
+
+
+def test_an_answer_is_json_without_nan(seed_qa):
+    answer = seed_qa.ask("How much is Amazon investing in Anthropic?")
+    values = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
+    assert values["citations"][0]["heading"] == answer.citations[0].heading
+    assert values["timings"]["total"] >= values["timings"]["read"]
+    assert values == json.loads(json.dumps(asdict(answer)))
+
+
+@pytest.mark.parametrize("question", ["", "   \n\t ", "\u2003"])
+def test_an_empty_question_is_an_error(seed_qa, question):
+    with pytest.raises(QuestionError, match="empty"):
+        seed_qa.ask(question)
+    with pytest.raises(QuestionError, match="empty"):
+        seed_qa.search(question)
+
+
+@pytest.mark.parametrize("question", ["the of and", "😀😀", "?!", "\ud800 lone", "\x00", "¿" * 50])
+def test_a_question_without_content_is_refused(seed_qa, question):
+    assert not seed_qa.ask(question).found
+
+
+def test_a_question_of_100_kb_is_cut_with_a_notice(seed_qa):
+    question = "How much is Amazon investing in Anthropic? " + "Please answer. " * 7000
+    answer = seed_qa.ask(question)
+    assert "characters were searched" in answer.notice
+    assert len(answer.question) <= MAX_QUESTION_CHARACTERS
+    assert_exact(seed_qa, answer)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
+def test_a_confidence_out_of_range_is_an_error(seed_qa, value):
+    with pytest.raises(QuestionError, match="0 to 1"):
+        seed_qa.ask("Amazon?", min_confidence=value)
+
+
+@pytest.mark.parametrize("k", [0, -1, 101])
+def test_k_out_of_range_is_an_error(seed_qa, k):
+    with pytest.raises(QuestionError, match="1 to 100"):
+        seed_qa.search("Amazon", k=k)
+
+
+def test_sources_limit_the_search(ask_files):
+    qa = ask_files(
+        {"a/one.txt": "The blue house is old.", "a/two.txt": "The blue car is new.", "[x].txt": "Blue sky."}
+    )
+    assert {p.source for p in qa.search("blue", sources=["a/*"])} == {"a/one.txt", "a/two.txt"}
+    assert {p.source for p in qa.search("blue", sources=["[x].txt"])} == {"[x].txt"}
+    answer = qa.ask("What is blue?", sources=["a/two.txt"])
+    assert {c.source for candidate in answer.candidates for c in candidate.citations} == {"a/two.txt"}
+    with pytest.raises(SourceNotFoundError, match=r"nope\.txt"):
+        qa.ask("blue", sources=["nope.txt"])
+    with pytest.raises(QuestionError, match="list"):
+        qa.ask("blue", sources="a/one.txt")
+    assert qa.ask("blue", sources=[]).candidates == ()
+
+
+def test_without_a_calibration_nothing_is_refused_but_nothing(ask_files):
+    qa = ask_files({"one.txt": "The blue house is old."})
+    answer = qa.ask("Who sold the spoon?")
+    assert answer.found
+    assert answer.confidence is None
+    with pytest.raises(CalibrationError, match="calibration"):
+        qa.ask("Who sold the spoon?", min_confidence=0.5)
+    refused = qa.ask('Who said "no such phrase here"?')
+    assert not refused.found
+    assert refused.passages == ()
+
+
+def test_an_empty_index_refuses(ask_files):
+    answer = ask_files({}).ask("Anything?")
+    assert (answer.found, answer.candidates, answer.passages) == (False, (), ())
+
+
+def test_quoted_phrases_must_match(ask_files):
+    qa = ask_files(
+        {
+            "1.txt": "The anchor customer buys chips.",
+            "2.txt": "The customer has an anchor.",
+            "3.txt": "Chips.",
+        }
+    )
+    assert [p.source for p in qa.search('chips "anchor customer"')] == ["1.txt"]
+    assert [p.source for p in qa.search("chips “Anchor Customer”")] == ["1.txt"]
+    assert {p.source for p in qa.search("anchor customer")} == {"1.txt", "2.txt", "3.txt"}
+
+
+def test_copies_and_near_copies_collapse_with_all_their_citations(ask_files):
+    text = "The warranty of the pump lasts three years from the day of sale. It covers parts and labour."
+    qa = ask_files(
+        {
+            "a.txt": text,
+            "b.txt": text,
+            "c.txt": text.replace("covers parts", "covers all parts"),
+            "d.txt": "Unrelated words about rivers and bridges stand here.",
+        }
+    )
+    passages = qa.search("How long does the warranty last?")
+    assert len(passages) == 2
+    everywhere = {passages[0].source, *(source for source, _, _ in passages[0].also_in)}
+    assert everywhere == {"a.txt", "b.txt", "c.txt"}
+    answer = qa.ask("How long does the warranty of the pump last?")
+    assert {c.source for c in answer.citations} == {"a.txt", "b.txt", "c.txt"}
+    assert len({c.quote for c in answer.citations}) == 1
+    assert_exact(qa, answer)
+
+
+def test_an_identifier_is_found_exactly(ask_files):
+    qa = ask_files({f"{n}.txt": f"Part XR-{n} needs oil number {n + 7}." for n in range(2030, 2050)})
+    assert qa.search("Which oil does XR-2041 need?")[0].source == "2041.txt"
+
+
+def test_chinese_is_found(ask_files):
+    qa = ask_files({"zh.txt": "北京是中国的首都。上海是最大的城市。", "en.txt": "Nothing of the kind."})
+    assert qa.ask("中国的首都").candidates[0].text == "北京是中国的首都。"
+
+
+def test_a_new_snapshot_is_seen_without_reopening(ask_files, folder, index_dir, tiny_encoder):
+    qa = ask_files({"one.txt": "The blue house is old."})
+    write_files(folder, {"two.txt": "The spoon was sold by Mary."})
+    (folder / "one.txt").unlink()
+    update(folder, index_dir, encoder=tiny_encoder)
+    assert {c.source for c in qa.ask("Who sold the spoon?").citations} == {"two.txt"}
+    with pytest.raises(SourceNotFoundError, match=r"one\.txt"):
+        qa.text("one.txt")
+
+
+def test_many_threads_get_the_same_answers(ask_files):
+    qa = ask_files({f"{n}.txt": f"The code of room {n} is {n * 37}." for n in range(40)})
+    questions = [f"What is the code of room {n}?" for n in range(40)]
+    alone = [qa.ask(question).text for question in questions]
+    together: dict[int, list[str]] = {}
+
+    def work(number: int) -> None:
+        together[number] = [qa.ask(question).text for question in questions]
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [together[number] for number in range(4)] == [alone] * 4
+
+
+@given(texts=st.lists(TEXTS, min_size=1, max_size=3), question=TEXTS.filter(str.strip))
+def test_every_quote_is_the_text_at_its_offsets(tmp_path_factory, texts, question):
+    place = tmp_path_factory.mktemp("any")
+    write_files(place / "docs", {f"{n}.txt": text for n, text in enumerate(texts)})
+    encoder = TinyEncoder()
+    update(place / "docs", place / "index", encoder=encoder)
+    with QA.open(place / "index", encoder=encoder) as qa:
+        answer = qa.ask(question)
+        assert_exact(qa, answer)
+        for number, text in enumerate(texts):
+            if text.strip():
+                assert qa.text(f"{number}.txt") == text

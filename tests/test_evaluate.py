@@ -1,0 +1,70 @@
+"""evaluate: the figures of a small benchmark whose answers are known."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from qa import QuestionSetError
+from qa.evaluate import ROWS, evaluate, read_questions
+
+DOCS = {
+    "pump.txt": "The warranty of the pump lasts three years. The pump weighs nine kilos.",
+    "sub/boat.txt": "The boat was built in 1987 by Mary Jones. It carries forty people.",
+}
+LINES = [
+    {"id": "1", "question": "How long does the warranty of the pump last?", "answers": ["three years"]},
+    {"id": "2", "question": "Who built the boat?", "answers": ["Mary Jones"], "within": "sub/boat.txt"},
+    {"id": "3", "question": "Who sold the spoon to the king?", "answers": []},
+]
+SOURCES = {"1": ["pump.txt"], "2": ["sub/boat.txt"], "3": ["pump.txt"]}
+
+
+def write_questions(path, lines):
+    path.write_text("".join(json.dumps({**line, "source": SOURCES[line["id"]]}) + "\n" for line in lines))
+    return path
+
+
+def test_the_figures(ask_files, tmp_path):
+    questions = read_questions(write_questions(tmp_path / "questions.jsonl", LINES))
+    told = []
+    figures = evaluate(ask_files(DOCS), questions, lambda *step: told.append(step))
+    assert told[-1] == ("ask", 3, 3)
+    assert (figures["n"], figures["answerable"]) == (3, 2)
+    assert figures["sentence_hit"] == figures["r_at_1"] == figures["mrr"] == 1.0
+    assert figures["em"] == 0.0
+    assert 0 < figures["f1"] < 1
+    assert figures["citation_valid"] == 1.0
+    assert 0 < figures["latency_ms"]["p50"] <= figures["latency_ms"]["p95"]
+    assert set(figures) == {*ROWS, "latency_ms"}
+    assert not any(isinstance(value, float) and math.isnan(value) for value in figures.values())
+
+
+def test_a_passage_of_another_document_is_no_hit(ask_files, tmp_path):
+    lines = [{"id": "3", "question": "Who built the boat?", "answers": ["Mary Jones"]}]
+    questions = read_questions(write_questions(tmp_path / "questions.jsonl", lines))
+    assert evaluate(ask_files(DOCS), questions)["r_at_10"] == 0.0
+
+
+def test_without_answerable_questions_shares_are_none(ask_files, tmp_path):
+    questions = read_questions(write_questions(tmp_path / "questions.jsonl", LINES[2:]))
+    figures = evaluate(ask_files(DOCS), questions)
+    assert figures["f1"] is None
+    assert figures["auroc"] is None
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [("", "no questions"), ('{"id": 1}\n', "line 1"), ('\n{"id": 1, "question"\n', "line 2"), ("[]\n", "line 1")],
+)
+def test_a_malformed_set_is_an_error_that_names_the_line(tmp_path, content, named):
+    (tmp_path / "questions.jsonl").write_text(content)
+    with pytest.raises(QuestionSetError, match=named):
+        read_questions(tmp_path / "questions.jsonl")
+
+
+def test_a_missing_set_is_an_error(tmp_path):
+    with pytest.raises(QuestionSetError, match="can't be read"):
+        read_questions(tmp_path / "questions.jsonl")
