@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log1p
@@ -22,6 +24,9 @@ from qa.retriever import Retrieved
 
 READ_PASSAGES = 6
 """How many passages are read: the sixth holds the answer of the first time in 1% of questions."""
+
+KEPT_SENTENCES = 20_000
+"""30 MB of vectors of 384."""
 
 MODEL_PATH = Path(__file__).parent / "models" / "sentence_reader.json"
 
@@ -62,12 +67,19 @@ class ScoredSpan:
         return _text(self.retrieved, (self.start, self.end))
 
 
-@dataclass(frozen=True, slots=True)
 class SentenceReader:
-    """A linear model over sentences. ``id`` changes whenever its scores could."""
+    """A linear model over sentences. Safe to use from several threads.
 
-    id: str
-    weights: Mapping[str, float]
+    It keeps the vectors of the sentences it read last: questions about a collection come back to
+    the same passages, and embedding their sentences is most of what an answer costs.
+    """
+
+    def __init__(self, id: str, weights: Mapping[str, float]) -> None:
+        """Take the model's weights by feature; ``id`` changes whenever its scores could."""
+        self.id = id
+        self.weights = weights
+        self._kept: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def read(
         self,
@@ -94,7 +106,7 @@ class SentenceReader:
         if not spans:
             return []
         asked = snapshot.term_weights(question_terms(question))
-        cosines = encoder.encode_passages([_text(candidate, span) for candidate, span in spans]) @ vector
+        cosines = self._vectors([_text(candidate, span) for candidate, span in spans], encoder) @ vector
         best: dict[tuple[str, Span], ScoredSpan] = {}
         for (candidate, span), cosine in zip(spans, cosines, strict=True):
             features = sentence_features(question, asked, candidate, span, float(cosine), retrieved[0].score)
@@ -103,6 +115,20 @@ class SentenceReader:
             if place not in best or score > best[place].score:
                 best[place] = ScoredSpan(candidate, *span, score, features)
         return sorted(best.values(), key=lambda scored: -scored.score)
+
+    def _vectors(self, sentences: Sequence[str], encoder: Encoder) -> NDArray[np.float32]:
+        with self._lock:
+            known = {text: self._kept[text] for text in sentences if text in self._kept}
+        new = [text for text in dict.fromkeys(sentences) if text not in known]
+        if new:
+            known.update(zip(new, encoder.encode_passages(new), strict=True))
+        with self._lock:
+            for text in sentences:
+                self._kept[text] = known[text]
+                self._kept.move_to_end(text)
+            while len(self._kept) > KEPT_SENTENCES:
+                self._kept.popitem(last=False)
+        return np.stack([known[text] for text in sentences])
 
 
 def load_reader() -> SentenceReader:

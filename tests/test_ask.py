@@ -17,7 +17,23 @@ from qa.engine import MAX_QUESTION_CHARACTERS
 from .conftest import TinyEncoder, write_files
 
 SEED = "000_4d6451841364124c.txt"
-PIECES = ["a", "b cd", ". ", "Ef", "? ", "1", "\n", "\r", "\t", "\r\n", "\n\n", "é", "e\u0301", "👩\u200d👧", "😀"]
+PIECES = [
+    "a",
+    "b cd",
+    ". ",
+    "Ef",
+    "? ",
+    "1",
+    "\n",
+    "\r",
+    "\t",
+    "\r\n",
+    "\n\n",
+    "é",
+    "e\u0301",
+    "👩\u200d👧",
+    "😀",
+]
 PIECES += ["שלום", "ع", "北京", "。", "ﬁ", "\u202e", "- "]
 TEXTS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=120).map("".join)
 

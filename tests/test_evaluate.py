@@ -57,7 +57,12 @@ def test_without_answerable_questions_shares_are_none(ask_files, tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "named"),
-    [("", "no questions"), ('{"id": 1}\n', "line 1"), ('\n{"id": 1, "question"\n', "line 2"), ("[]\n", "line 1")],
+    [
+        ("", "no questions"),
+        ('{"id": 1}\n', "line 1"),
+        ('\n{"id": 1, "question"\n', "line 2"),
+        ("[]\n", "line 1"),
+    ],
 )
 def test_a_malformed_set_is_an_error_that_names_the_line(tmp_path, content, named):
     (tmp_path / "questions.jsonl").write_text(content)

@@ -39,7 +39,9 @@ EVIDENCE = SPAN | {
 def record(fields):
     return {
         "type": "object",
-        "properties": {key: value if isinstance(value, dict) else {"type": value} for key, value in fields.items()},
+        "properties": {
+            key: value if isinstance(value, dict) else {"type": value} for key, value in fields.items()
+        },
         "required": list(fields),
         "additionalProperties": False,
     }
@@ -49,7 +51,12 @@ def listed(fields):
     return {"type": "array", "items": record(fields)}
 
 
-CANDIDATE = {"text": "string", "key": "string", "confidence": ["number", "null"], "citations": listed(CITATION)}
+CANDIDATE = {
+    "text": "string",
+    "key": "string",
+    "confidence": ["number", "null"],
+    "citations": listed(CITATION),
+}
 ANSWER = {
     "found": "boolean",
     "text": "string",
@@ -93,7 +100,9 @@ def test_a_refusal_is_no_failure(run):
     assert "The nearest passages" in out
 
 
-@pytest.mark.parametrize("question", ["How much is Amazon investing in Anthropic?", "What is the capital of France?"])
+@pytest.mark.parametrize(
+    "question", ["How much is Amazon investing in Anthropic?", "What is the capital of France?"]
+)
 def test_ask_json_is_one_object_of_the_promised_form(run, question):
     code, out, err = run("ask", question, "--json", "-k", "3")
     assert (code, err) == (0, "")
@@ -131,7 +140,12 @@ def test_batch_answers_each_line_in_order(run, tmp_path):
     assert [answer["id"] for answer in answers] == [7, None, "x", "y", "z", None, None]
     jsonschema.validate(answers[0], record({"id": "integer"} | ANSWER))
     assert answers[5]["found"]
-    for place, kind in ((1, "QuestionError"), (2, "QuestionError"), (3, "SourceNotFoundError"), (4, "QuestionError")):
+    for place, kind in (
+        (1, "QuestionError"),
+        (2, "QuestionError"),
+        (3, "SourceNotFoundError"),
+        (4, "QuestionError"),
+    ):
         assert set(answers[place]) == {"id", "error"}
         assert answers[place]["error"]["type"] == kind
         assert answers[place]["error"]["message"]
@@ -171,7 +185,9 @@ def test_no_index_names_the_command_that_makes_one(run, tmp_path, monkeypatch):
     assert "python -m index rebuild" in err
 
 
-def test_the_only_index_here_is_asked_and_of_several_one_must_be_named(run, tmp_path, monkeypatch, folder, tiny_encoder):
+def test_the_only_index_here_is_asked_and_of_several_one_must_be_named(
+    run, tmp_path, monkeypatch, folder, tiny_encoder
+):
     monkeypatch.delenv("FOOTNOTE_INDEX")
     monkeypatch.chdir(tmp_path)
     (folder / "one.txt").write_text("The blue house is old.")
@@ -221,7 +237,12 @@ def test_control_c_is_130(run, monkeypatch):
 @pytest.mark.parametrize("module", ["qa", "index"])
 def test_help_shows_examples(module):
     done = subprocess.run(
-        [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-m", module, "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     assert "Example" in done.stdout
 
@@ -231,7 +252,17 @@ def test_the_console_script_has_the_commands_of_both(tmp_path):
     if not script.exists():
         pytest.skip("the package is not installed in this environment")
     done = subprocess.run([script, "--help"], capture_output=True, text=True, check=True, timeout=60)
-    for command in ("rebuild", "update", "status", "verify", "rollback", "ask", "search", "evaluate", "doctor"):
+    for command in (
+        "rebuild",
+        "update",
+        "status",
+        "verify",
+        "rollback",
+        "ask",
+        "search",
+        "evaluate",
+        "doctor",
+    ):
         assert f" {command} " in done.stdout
 
 

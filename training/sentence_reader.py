@@ -30,7 +30,9 @@ from qa.reader import MODEL_PATH, ScoredSpan, SentenceReader
 from qa.retriever import retrieve
 
 READER_ID = "sentence-reader/1"
-MIN_CONFIDENCE = 0.3
+KEPT_RIGHT = 0.95
+"""The default threshold lets this share of the right answers through."""
+
 SOURCES = ("squad2_25art", "squad11_13art", "shifts_new_wiki")
 SMALL_RUNS = (4, 8, 16, 32)
 QUESTIONS_OF_A_RUN = 16
@@ -100,8 +102,9 @@ def main() -> None:
     encoder.save()
     report_reader(halves[1], encoder, model, options.work)
     encoder.save()
-    write(MODEL_PATH, asdict(model))
+    write(MODEL_PATH, {"id": model.id, "weights": model.weights})
     write(CALIBRATION_PATH, asdict(fit_calibration(halves[1], encoder, model, options.work, rng)))
+    encoder.save()
 
 
 def write(path: Path, values: dict[str, object]) -> None:
@@ -249,7 +252,9 @@ def fit_calibration(
         report_calibration(name, out[rows_of], y[rows_of])
     fitted = LogisticRegression(max_iter=5000).fit(x, y)
     bias = round(float(fitted.intercept_[0]), 4)
-    return Calibration(encoder.fingerprint, READER_ID, rounded(names, fitted), bias, MIN_CONFIDENCE)
+    threshold = round(float(np.quantile(out[y], 1 - KEPT_RIGHT)), 2)
+    print(f"threshold {threshold}: answers {(out >= threshold).mean():.3f}")
+    return Calibration(encoder.fingerprint, READER_ID, rounded(names, fitted), bias, threshold)
 
 
 def report_calibration(name: str, out: NDArray[np.float64], right: NDArray[np.bool_]) -> None:
