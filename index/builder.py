@@ -127,8 +127,9 @@ def purge(index_dir: str | Path, encoder: Encoder | None = None) -> int:
         IndexLockedError: another process is writing the index.
     """
     place = Path(index_dir)
-    live = snapshot.live_snapshot(place)
+    snapshot.live_snapshot(place)  # where there is no index, no lock file is made either
     with snapshot.writer_lock(place):
+        live = snapshot.live_snapshot(place)
         manifest = snapshot.read_manifest(place, live)
         snapshot.drop_snapshots(place, frozenset({live}))
         catalog = Catalog.open(snapshot.snapshot_dir(place, live) / snapshot.CATALOG)

@@ -10,7 +10,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
@@ -74,8 +74,9 @@ class FileRow:
 class Catalog:
     """One catalogue file. Safe to read from several threads; written by one builder."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Wrap an open connection."""
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        """Wrap an open connection to ``path``."""
+        self._path = path
         self._connection = connection
         self._lock = threading.Lock()
 
@@ -84,12 +85,12 @@ class Catalog:
         """Create an empty catalogue at ``path``."""
         connection = _connect(path.as_posix())
         connection.executescript(SCHEMA)
-        return cls(connection)
+        return cls(path, connection)
 
     @classmethod
     def open_for_writing(cls, path: Path) -> Self:
         """Open the catalogue of a snapshot that is not published yet."""
-        return cls(_connect(path.as_posix()))
+        return cls(path, _connect(path.as_posix()))
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -100,10 +101,15 @@ class Catalog:
         """
         try:
             connection = _connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
-            connection.execute("SELECT count(*) FROM files").fetchone()
         except sqlite3.DatabaseError as error:
-            raise IndexDamagedError(f"{path} can't be read as a catalogue: {error}") from error
-        return cls(connection)
+            raise IndexDamagedError(f"the catalogue {path} can't be opened ({error})") from error
+        catalog = cls(path, connection)
+        try:
+            catalog.count_passages()
+        except IndexDamagedError:
+            connection.close()
+            raise
+        return catalog
 
     def close(self) -> None:
         """Close the file."""
@@ -114,8 +120,17 @@ class Catalog:
         self._connection.commit()
 
     def _rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        with self._lock:
-            return self._connection.execute(statement, values).fetchall()
+        try:
+            with self._lock:
+                return self._connection.execute(statement, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise IndexDamagedError(f"the catalogue {self._path} can't be read ({error})") from error
+
+    def _write(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+        try:
+            self._connection.executemany(statement, rows)
+        except sqlite3.DatabaseError as error:
+            raise IndexDamagedError(f"the catalogue {self._path} can't be written ({error})") from error
 
     # -- files -------------------------------------------------------------------------------
 
@@ -128,24 +143,11 @@ class Catalog:
 
     def put_file(self, row: FileRow) -> None:
         """Insert a file, or replace what is known of it."""
-        self._connection.execute(
-            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                row.source,
-                row.size,
-                row.mtime_ns,
-                row.seen_ns,
-                row.sha256,
-                row.content,
-                row.status,
-                row.reason,
-                row.indexed_at,
-            ),
-        )
+        self._write("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [astuple(row)])
 
     def remove_files(self, sources: Iterable[str]) -> None:
         """Forget these files."""
-        self._connection.executemany("DELETE FROM files WHERE source = ?", [(s,) for s in sources])
+        self._write("DELETE FROM files WHERE source = ?", [(s,) for s in sources])
 
     def documents(self) -> tuple[DocumentStatus, ...]:
         """The status of every file, by source. The first of several equal files is the original."""
@@ -196,12 +198,12 @@ class Catalog:
     ) -> int:
         """Insert a content and return its id."""
         ranges = json.dumps([(page.number, page.start, page.end) for page in pages])
-        cursor = self._connection.execute(
+        self._write(
             "INSERT INTO contents (sha256, parser, status, reason, title, text, pages) "
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (sha256, parser, status, reason, title, text, ranges),
+            [(sha256, parser, status, reason, title, text, ranges)],
         )
-        return int(cursor.lastrowid or 0)
+        return int(self._rows("SELECT last_insert_rowid()")[0][0])
 
     def content_parsers(self) -> dict[int, str]:
         """The parser that read each content, by content id."""
@@ -221,8 +223,8 @@ class Catalog:
         """Remove contents with their passages; return the ids of these passages."""
         removed = self.passage_ids(contents)
         keys = [(content,) for content in contents]
-        self._connection.executemany("DELETE FROM passages WHERE content = ?", keys)
-        self._connection.executemany("DELETE FROM contents WHERE id = ?", keys)
+        self._write("DELETE FROM passages WHERE content = ?", keys)
+        self._write("DELETE FROM contents WHERE id = ?", keys)
         return removed
 
     def text(self, source: str) -> str | None:
@@ -236,7 +238,7 @@ class Catalog:
 
     def add_passages(self, content: int, passages: Iterable[Passage]) -> None:
         """Insert the passages of a content."""
-        self._connection.executemany(
+        self._write(
             "INSERT INTO passages (content, start, end, page, heading, sentences, context, text) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [
@@ -261,7 +263,7 @@ class Catalog:
 
     def start_passage_ids_after(self, last: int) -> None:
         """Give out ids above ``last`` only. For a catalogue that has no passage yet."""
-        self._connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('passages', ?)", (last,))
+        self._write("INSERT INTO sqlite_sequence (name, seq) VALUES ('passages', ?)", [(last,)])
 
     def count_passages(self) -> int:
         """The number of passages."""
@@ -325,7 +327,7 @@ class Catalog:
         """What SQLite's own check finds wrong."""
         try:
             rows = self._rows("PRAGMA integrity_check")
-        except sqlite3.DatabaseError as error:
+        except IndexDamagedError as error:
             return [str(error)]
         return [str(row[0]) for row in rows if row[0] != "ok"]
 

@@ -7,8 +7,9 @@ limit: what does not fit into one passage goes into the next.
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
@@ -17,6 +18,9 @@ from index.model import Block, Document, Page, Passage, Section, Span
 
 CHUNKER_VERSION = 1
 CONTEXT_SEPARATOR = " > "
+HEADER_TOKENS = 48
+"""The most of a table's header row that is repeated before rows without it."""
+
 CHARACTERS_PER_TOKEN = 8
 """A word of more than 100 letters is one unknown piece to WordPiece; longer text than this per
 piece is counted by its characters instead, so that no passage grows without bound."""
@@ -36,6 +40,9 @@ class ChunkSettings:
         return asdict(self)
 
 
+_ENUMERATOR = re.compile(r"\W*(?:\d{1,3}|[A-Za-z]|[ivxlc]{1,5}|[IVXLC]{1,5})?\W*")
+
+
 class Tokenizer(Protocol):
     """What chunking needs of an encoder."""
 
@@ -49,11 +56,15 @@ class Tokenizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """A sentence, table row or piece of an over-long one: what is packed whole."""
+    """A sentence, table row or piece of an over-long one: what is packed whole.
+
+    ``gap`` counts the word pieces between it and the unit before (list marks, rules).
+    """
 
     start: int
     end: int
     tokens: int
+    gap: int
     block: Block
 
 
@@ -74,9 +85,10 @@ def chunk(document: Document, tokenizer: Tokenizer, settings: ChunkSettings) -> 
     for section in document.sections:
         context = _context(document.title, section.heading, tokenizer, settings.context_tokens)
         for blocks in _by_page(section, page_of):
-            units = list(_units(document.text, blocks, tokenizer, budget))
-            for group in _pack(units, budget, settings.overlap_tokens, tokenizer, document.text):
-                passages.append(_passage(document.text, group, section, page_of, context))
+            headers = _headers(document.text, blocks, tokenizer)
+            units = list(_units(document.text, blocks, headers, tokenizer, budget))
+            for group, header in _pack(units, headers, budget, settings.overlap_tokens):
+                passages.append(_passage(document.text, group, section, page_of, (context, header)))
     return passages
 
 
@@ -88,8 +100,8 @@ def embedded_text(passage: Passage) -> str:
 def sentence_spans(text: str, start: int, end: int) -> Iterator[Span]:
     """Yield the sentences of ``text[start:end]`` as ranges of ``text``, white space left out.
 
-    Boundaries come from sentencex. A fragment without two letters or digits in a row ("1.", "*")
-    belongs to the sentence that it introduces.
+    Boundaries come from sentencex. A mere number, letter or mark ("1.", "(a)", "*") belongs to the
+    sentence that it introduces.
     """
     import sentencex
 
@@ -112,13 +124,7 @@ def sentence_spans(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def _is_enumerator(fragment: str) -> bool:
-    stripped = fragment.strip()
-    letters = sum(character.isalnum() for character in stripped)
-    return letters <= 3 and len(stripped) <= 6 and not any(_is_cjk(character) for character in stripped)
-
-
-def _is_cjk(character: str) -> bool:
-    return "\u2e80" <= character <= "\u9fff" or "\uac00" <= character <= "\ud7af"
+    return _ENUMERATOR.fullmatch(fragment) is not None
 
 
 def _trimmed(text: str, start: int, end: int) -> Span:
@@ -182,7 +188,22 @@ def _cut(text: str, tokenizer: Tokenizer, limit: int) -> str:
     return text[: limit * CHARACTERS_PER_TOKEN].rstrip()
 
 
-def _units(text: str, blocks: Iterable[Block], tokenizer: Tokenizer, budget: int) -> Iterator[_Unit]:
+def _headers(text: str, blocks: Iterable[Block], tokenizer: Tokenizer) -> dict[Span, tuple[str, int]]:
+    """The header rows of the tables, as they are repeated, with their lengths."""
+    found = {}
+    for span in {block.header for block in blocks if block.header is not None}:
+        header = _cut(" ".join(text[span[0] : span[1]].split()), tokenizer, HEADER_TOKENS)
+        found[span] = header, _length(header, tokenizer)
+    return found
+
+
+def _units(
+    text: str,
+    blocks: Iterable[Block],
+    headers: Mapping[Span, tuple[str, int]],
+    tokenizer: Tokenizer,
+    budget: int,
+) -> Iterator[_Unit]:
     spans: list[tuple[Span, Block]] = []
     for block in blocks:
         if block.kind in ("prose", "item"):
@@ -192,31 +213,46 @@ def _units(text: str, blocks: Iterable[Block], tokenizer: Tokenizer, budget: int
             if span[0] < span[1]:
                 spans.append((span, block))
     lengths = tokenizer.token_offsets([text[start:end] for (start, end), _ in spans])
+    before: int | None = None
     for ((start, end), block), offsets in zip(spans, lengths, strict=True):
+        gap = 0 if before is None else _gap(text[before:start], tokenizer)
         tokens = _tokens_in(len(offsets), end - start)
-        if tokens <= budget:
-            yield _Unit(start, end, tokens, block)
+        room = budget - headers[block.header][1] if block.header else budget
+        if tokens <= room:
+            yield _Unit(start, end, tokens, gap, block)
         else:
-            yield from _split_long(text, start, end, offsets, block, budget)
+            for piece_start, piece_end, pieces in _split_long(text, start, end, tokenizer, room):
+                yield _Unit(piece_start, piece_end, pieces, gap if piece_start == start else 0, block)
+        before = end
+
+
+def _gap(between: str, tokenizer: Tokenizer) -> int:
+    pieces = len(tokenizer.token_offsets([between])[0]) if between.strip() else 0
+    return max(pieces, len(between) // CHARACTERS_PER_TOKEN)
 
 
 def _split_long(
-    text: str, start: int, end: int, offsets: Sequence[Span], block: Block, budget: int
-) -> Iterator[_Unit]:
-    """Cut a sentence that is longer than a passage, at white space where there is any."""
-    starts = [start + token_start for token_start, _ in offsets]
-    begin, first = start, 0
+    text: str, start: int, end: int, tokenizer: Tokenizer, budget: int
+) -> Iterator[tuple[int, int, int]]:
+    """Cut a sentence that is longer than a passage, at white space where there is any.
+
+    Yields (start, end, word pieces). Only a passage's worth of text is looked at for each cut, so the
+    time grows with the length alone.
+    """
+    begin = start
     while begin < end:
-        while first < len(starts) and starts[first] < begin:
-            first += 1
         limit = min(begin + budget * CHARACTERS_PER_TOKEN, end)
-        if first + budget < len(starts):
-            limit = min(limit, starts[first + budget])
+        offsets = tokenizer.token_offsets([text[begin:limit]])[0]
+        if len(offsets) > budget:
+            limit = begin + max(offsets[budget][0], 1)
         stop = limit if limit == end else _break_before(text, begin, limit)
+        pieces = _length(text[begin:stop], tokenizer)
+        while pieces > budget and stop > begin + 1:  # half a word can be more pieces than all of it
+            stop -= max((stop - begin) // 16, 1)
+            pieces = _length(text[begin:stop], tokenizer)
         span = _trimmed(text, begin, stop)
         if span[0] < span[1]:
-            pieces = sum(begin <= token < stop for token in starts[first : first + budget + 1])
-            yield _Unit(*span, _tokens_in(pieces, span[1] - span[0]), block)
+            yield *span, pieces
         begin = stop
 
 
@@ -244,56 +280,58 @@ def _continues(text: str, place: int) -> bool:
 
 
 def _pack(
-    units: Sequence[_Unit], budget: int, overlap: int, tokenizer: Tokenizer, text: str
+    units: Sequence[_Unit], headers: Mapping[Span, tuple[str, int]], budget: int, overlap: int
 ) -> Iterator[tuple[list[_Unit], str]]:
     """Group units into passages; with each, the header row that its table rows miss."""
     group: list[_Unit] = []
-    header, size, room = "", 0, budget
+    header, room = "", budget
     fresh = 0  # units of the group that were in no earlier passage
     for unit in units:
-        if group and size + unit.tokens > room:
+        if fresh and _size([*group, unit]) > room:
             yield group, header
-            group = _overlap(group, min(overlap, budget - unit.tokens))
-            size, fresh = sum(kept.tokens for kept in group), 0
+            group, fresh = _overlap(group, overlap), 0
         if not fresh:
-            header = _missing_header(group[0] if group else unit, text)
-            cost = _length(header, tokenizer) if header else 0
-            room = max(budget - cost, 1)
-            if group and size + unit.tokens > room:
-                group, size = [], 0
+            header, cost = _missing_header(group[0] if group else unit, headers)
+            room = budget - cost
+            if group and _size([*group, unit]) > room:
+                group = []
+                header, cost = _missing_header(unit, headers)
+                room = budget - cost
         group.append(unit)
-        size += unit.tokens
         fresh += 1
     if fresh:
         yield group, header
+
+
+def _size(group: Sequence[_Unit]) -> int:
+    return sum(unit.tokens for unit in group) + sum(unit.gap for unit in group[1:])
 
 
 def _overlap(group: Sequence[_Unit], limit: int) -> list[_Unit]:
     """The last sentences of ``group`` that fit ``limit``; rows and code are not repeated."""
     kept: list[_Unit] = []
     for unit in reversed(group[1:]):
-        if unit.block.kind not in ("prose", "item") or unit.tokens > limit:
+        if unit.block.kind not in ("prose", "item") or _size([unit, *kept]) > limit:
             break
-        limit -= unit.tokens
         kept.insert(0, unit)
     return kept
 
 
-def _missing_header(first: _Unit, text: str) -> str:
-    header = first.block.header
-    if header is None or first.start <= header[0]:
-        return ""
-    return " ".join(text[header[0] : header[1]].split())[: 48 * CHARACTERS_PER_TOKEN // 2]
+def _missing_header(first: _Unit, headers: Mapping[Span, tuple[str, int]]) -> tuple[str, int]:
+    """The header that stands before a passage which begins at ``first``, and its length."""
+    span = first.block.header
+    if span is None or first.start <= span[0]:
+        return "", 0
+    return headers[span]
 
 
 def _passage(
     text: str,
-    group: tuple[list[_Unit], str],
+    units: Sequence[_Unit],
     section: Section,
     page_of: Callable[[int], int | None],
-    context: str,
+    context: Iterable[str],
 ) -> Passage:
-    units, header = group
     start, end = units[0].start, units[-1].end
     return Passage(
         start=start,
@@ -302,5 +340,5 @@ def _passage(
         heading=section.heading,
         page=page_of(start),
         sentences=tuple((unit.start, unit.end) for unit in units),
-        context="\n".join(part for part in (context, header) if part),
+        context="\n".join(part for part in context if part),
     )

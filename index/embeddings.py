@@ -7,6 +7,7 @@ batch, so that a build that was cut off goes on where it stopped.
 from __future__ import annotations
 
 import hashlib
+import logging
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.encoder import Encoder
+
+_log = logging.getLogger(__name__)
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS encoders (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE);
@@ -33,8 +36,7 @@ class EmbeddingCache:
         """Open the cache in ``path``, which is made where there is none."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._encoder = encoder
-        self._connection = sqlite3.connect(path)
-        self._connection.executescript(SCHEMA)
+        self._connection = _opened(path)
         with self._connection:
             self._connection.execute(
                 "INSERT OR IGNORE INTO encoders (fingerprint) VALUES (?)", (encoder.fingerprint,)
@@ -100,6 +102,24 @@ class EmbeddingCache:
 
     def _count(self) -> int:
         return int(self._connection.execute("SELECT count(*) FROM vectors").fetchone()[0])
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """Open the cache; a damaged one is made anew, since all that it holds can be made again."""
+    connection = sqlite3.connect(path)
+    try:
+        connection.executescript(SCHEMA)
+        damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        damage = str(error)
+    if damage == "ok":
+        return connection
+    connection.close()
+    _log.warning("the cache of embeddings %s is damaged (%s) and is made anew", path, damage)
+    path.unlink()
+    connection = sqlite3.connect(path)
+    connection.executescript(SCHEMA)
+    return connection
 
 
 def _key(text: str) -> bytes:

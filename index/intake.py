@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from index.catalog import Catalog, FileRow
 from index.chunking import ChunkSettings, Tokenizer, chunk
-from index.errors import EncoderError, ParseError
+from index.errors import EmptyFileError, EncoderError, ParseError
 from index.model import Status
 from index.parsers import Parser, parser_for
 from index.scan import FoundFile
@@ -63,7 +63,7 @@ def take_in(
             changes.added.append(file.source)
         elif (before.content, before.status, before.reason) != (after.content, after.status, after.reason):
             changes.changed.append(file.source)
-        elif (before.size, before.mtime_ns) == (after.size, after.mtime_ns):
+        elif (before.size, before.mtime_ns) == (after.size, after.mtime_ns) and not _has_aged(before, after):
             continue
         else:
             after = replace(after, indexed_at=before.indexed_at)
@@ -85,10 +85,19 @@ def _is_unchanged(file: FoundFile, row: FileRow | None, parsers: Mapping[int, st
     parser = _parser(file)
     return (
         (row.size, row.mtime_ns) == (file.size, file.mtime_ns)
-        and file.mtime_ns < row.seen_ns - FRESH_NS
+        and not _is_fresh(row)
         and isinstance(parser, Parser)
         and parsers[row.content] == _parser_key(parser)
     )
+
+
+def _is_fresh(row: FileRow) -> bool:
+    return row.mtime_ns >= row.seen_ns - FRESH_NS
+
+
+def _has_aged(before: FileRow, after: FileRow) -> bool:
+    """Whether the file was seen too soon after its change to trust its mtime, and now can be."""
+    return after.content is not None and _is_fresh(before) and not _is_fresh(after)
 
 
 def _parser(file: FoundFile) -> Parser | ParseError:
@@ -141,25 +150,31 @@ def _parse(
 ) -> tuple[int, Status, str]:
     key = _parser_key(parser)
     try:
+        if not data:
+            raise EmptyFileError("the file holds no text")
         document = parser.parse(data)
-        document.text.encode()  # half a surrogate pair can't be kept, nor shown
+        for text in (document.text, document.title or "", document.notice):
+            text.encode()  # half a surrogate pair can't be kept, nor shown
         passages = chunk(document, tokenizer, settings)
+        if not passages:
+            raise EmptyFileError("there is no text in it to index")
     except EncoderError:
         raise
     except ParseError as error:
-        content = catalog.add_content(sha256, key, error.status, str(error))
-        return content, error.status, str(error)
+        return _refused(catalog, sha256, key, error.status, str(error))
     except Exception as error:  # whatever a hostile file provokes costs that file, and is reported
         reason = f"the {parser.name} parser stopped at it ({type(error).__name__}: {error})"
-        return catalog.add_content(sha256, key, "failed", reason), "failed", reason
-    if not passages:
-        reason = "there is no text in it to index"
-        return catalog.add_content(sha256, key, "empty", reason), "empty", reason
+        return _refused(catalog, sha256, key, "failed", reason)
     content = catalog.add_content(
         sha256, key, "indexed", document.notice, document.title, document.text, document.pages
     )
     catalog.add_passages(content, passages)
     return content, "indexed", document.notice
+
+
+def _refused(catalog: Catalog, sha256: str, key: str, status: Status, reason: str) -> tuple[int, Status, str]:
+    shown = reason.encode("utf-8", "backslashreplace").decode()
+    return catalog.add_content(sha256, key, status, shown), status, shown
 
 
 def _note_renames(

@@ -14,6 +14,8 @@ from math import log1p
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from index.errors import IndexDamagedError
+
 if TYPE_CHECKING:
     import tantivy
 
@@ -65,7 +67,7 @@ def words(text: str) -> list[str]:
         for possessive in ("'s", "’s"):
             token = token.removesuffix(possessive)
         parts = _PART.findall(token)
-        if len(parts) > 1 and "." in token and all(len(part) == 1 for part in parts):
+        if len(parts) > 1 and "." in token and all(len(part) == 1 and part.isalpha() for part in parts):
             found.append("".join(parts))  # U.S. is US
             continue
         found.append(token[:TOKEN_CHARACTERS])
@@ -121,7 +123,15 @@ class LexicalIndex:
     """A BM25 index on disk, opened for reading. Safe to search from several threads."""
 
     def __init__(self, directory: Path) -> None:
-        """Open the index in ``directory``."""
+        """Open the index in ``directory``.
+
+        Raises:
+            IndexDamagedError: there is none, or it can't be read.
+        """
+        import tantivy
+
+        if not tantivy.Index.exists(str(directory)):  # opening would make an empty one
+            raise IndexDamagedError(f"the word index {directory} is missing")
         self._index = _open(directory)
         self._searcher = self._index.searcher()
 
@@ -144,7 +154,7 @@ class LexicalIndex:
 
         schema = self._index.schema
         asked = question_terms(question)
-        if not asked:
+        if not asked or k < 1:
             return []
         wanted = [
             (tantivy.Occur.Should, tantivy.Query.term_query(schema, "terms", term, "freq")) for term in asked
@@ -238,7 +248,10 @@ def _open(directory: Path) -> tantivy.Index:
     builder.add_unsigned_field("content", stored=False, indexed=True, fast=False)
     builder.add_text_field("terms", stored=False, tokenizer_name="spaced", index_option="freq")
     builder.add_text_field("exact", stored=False, tokenizer_name="spaced", index_option="position")
-    index = tantivy.Index(builder.build(), path=str(directory))
+    try:
+        index = tantivy.Index(builder.build(), path=str(directory))
+    except ValueError as error:
+        raise IndexDamagedError(f"the word index {directory} can't be read ({error})") from error
     analyzer = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
     index.register_tokenizer("spaced", analyzer)
     return index

@@ -18,7 +18,7 @@ from index import snapshot
 from index.builder import check_recipe
 from index.catalog import Catalog
 from index.encoder import Encoder, load_encoder
-from index.errors import IndexDamagedError, SourceNotFoundError
+from index.errors import ClosedError, IndexDamagedError, SourceNotFoundError
 from index.lexical import LexicalIndex
 from index.model import STATUSES, DocumentStatus, IndexedPassage, IndexStatus, Rollback
 
@@ -185,8 +185,9 @@ class Index:
         """See `open_index`."""
         self.path = index_dir
         self._opening = threading.Lock()
-        self._live = self._open()
-        manifest = self._live.manifest
+        opened = self._open()
+        self._live: Snapshot | None = opened
+        manifest = opened.manifest
         self.encoder = encoder or load_encoder(str(manifest.encoder["name"]))
         check_recipe(index_dir, manifest, self.encoder)
 
@@ -202,21 +203,25 @@ class Index:
 
     def close(self) -> None:
         """Let go of the snapshot. Files close when the last question in flight is answered."""
-        del self._live
+        self._live = None
 
     def live(self) -> Snapshot:
         """The live snapshot: a look at one small file, and an opening where a build replaced it.
 
         Raises:
+            ClosedError: the index was closed.
             IndexDamagedError: a file of it is missing or can't be read.
             IndexMismatchError: a build with another encoder or version replaced it.
         """
         with self._opening:
-            if snapshot.live_snapshot(self.path) != self._live.name:
-                opened = self._open()
-                check_recipe(self.path, opened.manifest, self.encoder)
-                self._live = opened
-            return self._live
+            live = self._live
+            if live is None:
+                raise ClosedError(f"the index in {self.path} was closed")
+            if snapshot.live_snapshot(self.path) != live.name:
+                live = self._open()
+                check_recipe(self.path, live.manifest, self.encoder)
+                self._live = live
+            return live
 
     def _open(self) -> Snapshot:
         for attempt in range(OPEN_ATTEMPTS):
@@ -296,8 +301,9 @@ def rollback(index_dir: str | Path) -> Rollback:
         IndexLockedError: another process is writing the index.
     """
     place = Path(index_dir)
-    live = snapshot.live_snapshot(place)
+    snapshot.live_snapshot(place)  # where there is no index, no lock file is made either
     with snapshot.writer_lock(place):
+        live = snapshot.live_snapshot(place)
         name = snapshot.earlier_snapshot(place, live)
         left = {document.source: document for document in Snapshot(place, live).documents}
         kept = {document.source: document for document in Snapshot(place, name).documents}

@@ -80,11 +80,11 @@ def scan(folder: Path, options: ScanOptions, skip: Iterable[Path] = ()) -> list[
         FolderError: the folder is missing, is no folder, or can't be listed.
     """
     check_folder(folder)
-    skipped = {path.resolve() for path in skip}
+    skipped = {os.path.realpath(path) for path in skip}
     return sorted(_walk(folder, options, skipped), key=lambda found: found.source)
 
 
-def _walk(folder: Path, options: ScanOptions, skipped: set[Path]) -> Iterator[FoundFile]:
+def _walk(folder: Path, options: ScanOptions, skipped: set[str]) -> Iterator[FoundFile]:
     # Folders behind symbolic links come last, and each real folder is entered once: a link into a
     # loop, or to a folder that is reached without it, is reported and not followed.
     pending, linked = deque([(folder, "")]), deque[tuple[Path, str]]()
@@ -108,24 +108,29 @@ def _walk(folder: Path, options: ScanOptions, skipped: set[Path]) -> Iterator[Fo
             continue
         for entry in entries:
             path, source = directory / entry.name, prefix + entry.name
-            if entry.name.startswith(".") or _matches(source, options.exclude) or path.resolve() in skipped:
+            if _is_left_out(entry, source, options, skipped):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 pending.append((path, source + "/"))
-            elif entry.is_symlink() and entry.is_dir() and options.follow_symlinks:
+            elif path.is_dir() and options.follow_symlinks:
                 linked.append((path, source + "/"))
-            elif entry.is_symlink() and entry.is_dir():
+            elif path.is_dir():
                 yield _problem(source, path, "unsupported", "a symbolic link; --follow-symlinks reads it")
             elif not options.include or _matches(source, options.include):
                 yield _file(source, path, entry, options)
 
 
+def _is_left_out(entry: os.DirEntry[str], source: str, options: ScanOptions, skipped: set[str]) -> bool:
+    return (
+        entry.name.startswith(".")
+        or _matches(source, options.exclude)
+        or os.path.realpath(entry.path) in skipped
+    )
+
+
 def _file(source: str, path: Path, entry: os.DirEntry[str], options: ScanOptions) -> FoundFile:
-    try:
-        source.encode()
-    except UnicodeEncodeError:
-        shown = os.fsencode(source).decode("utf-8", "backslashreplace")
-        return _problem(shown, path, "failed", "the file's name is not valid UTF-8; rename the file")
+    if _printable(source) != source:
+        return _problem(source, path, "failed", "the file's name is not valid UTF-8; rename the file")
     if entry.is_symlink() and not options.follow_symlinks:
         return _problem(source, path, "unsupported", "a symbolic link; --follow-symlinks reads it")
     try:
@@ -145,7 +150,12 @@ def _file(source: str, path: Path, entry: os.DirEntry[str], options: ScanOptions
 
 
 def _problem(source: str, path: Path, status: Status, reason: str) -> FoundFile:
-    return FoundFile(source, path, 0, 0, (status, reason))
+    return FoundFile(_printable(source), path, 0, 0, (status, reason))
+
+
+def _printable(source: str) -> str:
+    """A name as text, also where the bytes on disk are no UTF-8."""
+    return os.fsencode(source).decode("utf-8", "backslashreplace")
 
 
 def _matches(source: str, patterns: Iterable[str]) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -58,11 +59,9 @@ def live_snapshot(index_dir: Path) -> str:
             f"there is no index in {index_dir}; make one with: {rebuild_command('FOLDER', index_dir)}"
         ) from error
     except UnicodeDecodeError as error:
-        raise IndexDamagedError(f"{index_dir / CURRENT} is damaged; {_remedy(index_dir)}") from error
+        raise IndexDamagedError(f"{index_dir / CURRENT} is damaged") from error
     if not name.isdecimal() or not snapshot_dir(index_dir, name).is_dir():
-        raise IndexDamagedError(
-            f"{index_dir / CURRENT} names the snapshot {name!r}, which is not there; {_remedy(index_dir)}"
-        )
+        raise IndexDamagedError(f"{index_dir / CURRENT} names the snapshot {name!r}, which is not there")
     return name
 
 
@@ -105,7 +104,7 @@ def read_manifest(index_dir: Path, name: str) -> Manifest:
         if found == FORMAT:
             return Manifest(**values)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise IndexDamagedError(f"{path} can't be read ({error}); {_remedy(index_dir)}") from error
+        raise IndexDamagedError(f"{path} can't be read ({error})") from error
     raise IndexMismatchError(
         f"the index in {index_dir} has format {found}, this version of Footnote reads {FORMAT}; "
         f"make it again: {rebuild_command(str(values.get('folder', 'FOLDER')), index_dir)}"
@@ -114,11 +113,7 @@ def read_manifest(index_dir: Path, name: str) -> Manifest:
 
 def rebuild_command(folder: str, index_dir: Path) -> str:
     """The command that makes the index of ``folder`` again."""
-    return f"python -m index rebuild {folder} --index {index_dir}"
-
-
-def _remedy(index_dir: Path) -> str:
-    return f"make the index again: python -m index rebuild FOLDER --index {index_dir}"
+    return shlex.join(["python", "-m", "index", "rebuild", folder, "--index", str(index_dir)])
 
 
 @contextmanager

@@ -63,6 +63,8 @@ def exit_code(app: typer.Typer, name: str, arguments: list[str] | None = None) -
         return FAILED
     except Exception as error:
         return _click_exit_code(error)
+    if result == INTERRUPTED:  # typer has caught the KeyboardInterrupt itself
+        complain("stopped")
     return result if isinstance(result, int) else DONE
 
 

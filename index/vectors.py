@@ -42,9 +42,12 @@ class VectorIndex:
             IndexDamagedError: the file is missing or is no such index.
         """
         try:
-            return cls(faiss.read_index(str(path)))
+            index = faiss.read_index(str(path))
         except RuntimeError as error:
-            raise IndexDamagedError(f"{path} can't be read as a FAISS index: {error}") from error
+            raise IndexDamagedError(f"{path} can't be read as a FAISS index ({error})") from error
+        if not isinstance(index, faiss.IndexIDMap2):
+            raise IndexDamagedError(f"{path} holds a FAISS index of another kind")
+        return cls(index)
 
     @property
     def count(self) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from pdf_writer import Place, encrypt_pdf, write_pdf
 
 from index.errors import CorruptError, EncryptedError, NoTextLayerError
 from index.model import Document
 from index.parsers.pdf import parse
+
+from .pdf_writer import Place, encrypt_pdf, write_pdf
 
 WRAPPED = [
     "The committee met in the spring of that year and decided that all of the",

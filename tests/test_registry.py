@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pdf_writer import write_pdf
 
 from index.errors import EmptyFileError, NoTextLayerError, ParseError, UnsupportedError
 from index.model import Document
 from index.parsers import PARSERS, parser_for
+
+from .pdf_writer import write_pdf
 
 DETERMINISTIC = settings(derandomize=True, deadline=None, database=None)
 HEAVY = ("pypdfium2", "selectolax", "markdown_it", "mdit_py_plugins", "charset_normalizer")

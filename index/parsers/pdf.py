@@ -21,7 +21,7 @@ _PDFIUM = threading.Lock()
 """PDFium keeps global state: one thread at a time, in the whole process."""
 
 _HYPHEN = "\ufffe"  # PDFium's mark for a hyphen at the end of a line, which it joins to the next
-_NOISE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff\ufeff\u00ad]")
+_NOISE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff\ufeff\u00ad\ud800-\udfff]")
 _BROKEN = re.compile(r"([^\s\ufffe]*)[\ufffe\x02]([^\s\ufffe\x02]*)")
 _WORD = re.compile(r"\w+(?:-\w+)*")
 _BULLET = re.compile(r"[-*•‣◦▪●✓✔➢–\uf0b7\uf0a7\uf0d8][ \t\xa0]+(?=\S)")
