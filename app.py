@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from index import terminal
-from index.errors import FootnoteError, UsageError
+from index import FootnoteError, UsageError, terminal
 
 if TYPE_CHECKING:
     from qa import QA

@@ -35,9 +35,9 @@ def _f1(words: list[str], gold: list[str]) -> float:
 
 
 def contains_answer(text: str, answers: Sequence[str]) -> bool:
-    """Whether an accepted answer stands in ``text``, both normalised, at word boundaries."""
-    normal = f" {normalise(text)} "
-    return any(f" {wanted} " in normal for wanted in map(normalise, answers) if wanted)
+    """Whether an accepted answer stands in ``text``, both in SQuAD's normal form."""
+    normal = normalise(text)
+    return any(wanted in normal for wanted in map(normalise, answers) if wanted)
 
 
 def auroc(scores: Sequence[float], positives: Sequence[bool]) -> float | None:

@@ -68,6 +68,12 @@ def test_verify_finds_the_vectors_of_another_snapshot(one: Path, folder: Path) -
     assert "vectors.faiss is altered" in verify(one)[0]
 
 
+def search_all(index_dir: Path) -> None:
+    with open_index(index_dir, TinyEncoder()) as index:
+        index.live().load()
+        index.live().search_words("words", 5, None)
+
+
 @pytest.mark.parametrize(
     "name",
     ["catalog.sqlite", "vectors.faiss", "lexical/meta.json", "lexical/*.idx", "cache/embeddings.sqlite"],
@@ -80,9 +86,8 @@ def test_damage_is_named_and_rebuild_mends_it(one: Path, folder: Path, name: str
     if not name.startswith("cache"):
         with pytest.raises(IndexDamagedError, match="rebuild"):
             update(folder, one, encoder=TinyEncoder())
-        with pytest.raises(IndexDamagedError), open_index(one, TinyEncoder()) as index:
-            index.live().load()
-            index.live().search_words("words", 5, None)
+        with pytest.raises(IndexDamagedError):
+            search_all(one)
     rebuild(folder, one, encoder=TinyEncoder())
     assert verify(one) == ()
 

@@ -33,9 +33,9 @@ def test_exact_match_and_f1():
     assert token_f1("anything", []) == 0
 
 
-def test_an_answer_is_contained_at_word_boundaries():
-    assert contains_answer("It was in 1999, they say.", ["1999"])
-    assert not contains_answer("It cost 19995.", ["1999"])
+def test_an_answer_is_contained_in_normal_form():
+    assert contains_answer("It was in the 1990's, they say.", ["1990s"])
+    assert not contains_answer("It cost 1999.", ["1998", "the 1998"])
     assert not contains_answer("The", ["the"])
 
 
