@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from index.chunking import ChunkSettings, embedded_text
 from index.embeddings import EmbeddingCache
 from index.encoder import DEFAULT_ENCODER, Encoder, load_encoder
 from index.errors import FootnoteError, IndexDamagedError, IndexMismatchError, IndexNotFoundError
-from index.intake import Changes, Progress, take_in
+from index.intake import Changes, Progress, is_current, take_in
 from index.model import BuildReport, Passage
 from index.scan import ScanOptions, check_folder, scan
 
@@ -63,12 +64,12 @@ def rebuild(
         job = _Job(
             Path(folder),
             place,
-            load_encoder(encoder) if isinstance(encoder, str) else encoder,
+            _loaded(encoder),
             options or ScanOptions(),
             settings or ChunkSettings(),
             progress or _silent,
         )
-        return _build(job, previous=_replaceable(place), base=None)
+        return _build(job, previous=_replaceable(place), base=None, has_news=True)
 
 
 def update(
@@ -102,19 +103,20 @@ def update(
         try:
             live = snapshot.live_snapshot(place)
         except IndexNotFoundError:
-            live = None
-        settings, name = ChunkSettings(), DEFAULT_ENCODER
-        if live is not None:
-            manifest = snapshot.read_manifest(place, live)
-            settings, name = ChunkSettings(**manifest.chunker), str(manifest.encoder["name"])
-            options = options or ScanOptions.from_manifest(manifest.scan)
-        chosen = encoder or name
-        chosen = load_encoder(chosen) if isinstance(chosen, str) else chosen
-        if live is not None:
-            check_recipe(place, manifest, chosen)
-            _check_folder(place, manifest, Path(folder))
-        job = _Job(Path(folder), place, chosen, options or ScanOptions(), settings, progress or _silent)
-        return _build(job, previous=live, base=live)
+            chosen = _loaded(encoder or DEFAULT_ENCODER)
+            options = options or ScanOptions()
+            job = _Job(Path(folder), place, chosen, options, ChunkSettings(), progress or _silent)
+            return _build(job, previous=None, base=None, has_news=True)
+        manifest = snapshot.read_manifest(place, live)
+        chosen = _loaded(encoder or str(manifest.encoder["name"]))
+        check_recipe(place, manifest, chosen)
+        _check_folder(place, manifest, Path(folder))
+        recorded = ScanOptions.from_manifest(manifest.scan)
+        options = options or recorded
+        settings = ChunkSettings(**manifest.chunker)
+        job = _Job(Path(folder), place, chosen, options, settings, progress or _silent)
+        has_news = options != recorded or manifest.folder != str(Path(folder).resolve())
+        return _build(job, previous=live, base=live, has_news=has_news)
 
 
 def purge(index_dir: str | Path, encoder: Encoder | None = None) -> int:
@@ -132,13 +134,10 @@ def purge(index_dir: str | Path, encoder: Encoder | None = None) -> int:
         live = snapshot.live_snapshot(place)
         manifest = snapshot.read_manifest(place, live)
         snapshot.drop_snapshots(place, frozenset({live}))
-        catalog = Catalog.open(snapshot.snapshot_dir(place, live) / snapshot.CATALOG)
         chosen = encoder or load_encoder(str(manifest.encoder["name"]))
-        try:
-            with EmbeddingCache(place / snapshot.CACHE, chosen) as cache:
-                return cache.keep_only(embedded_text(passage) for _, _, passage in _each(catalog, 0))
-        finally:
-            catalog.close()
+        catalog = Catalog.open(snapshot.snapshot_dir(place, live) / snapshot.CATALOG)
+        with closing(catalog), EmbeddingCache(place / snapshot.CACHE, chosen) as cache:
+            return cache.keep_only(embedded_text(passage) for _, _, passage in _each(catalog, 0))
 
 
 def check_recipe(index_dir: Path, manifest: snapshot.Manifest, encoder: Encoder) -> None:
@@ -165,6 +164,10 @@ def default_index_dir(folder: str | Path) -> Path:
     """Where the index of ``folder`` lies if nothing else is said: ``FOLDER/../.footnote/<name>``."""
     resolved = Path(folder).resolve()
     return resolved.parent / ".footnote" / (resolved.name or "root")
+
+
+def _loaded(encoder: Encoder | str) -> Encoder:
+    return load_encoder(encoder) if isinstance(encoder, str) else encoder
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -194,30 +197,38 @@ def _check_folder(index_dir: Path, manifest: snapshot.Manifest, folder: Path) ->
         )
 
 
-def _build(job: _Job, previous: str | None, base: str | None) -> BuildReport:
-    """Write a snapshot, from ``base`` or from nothing, and publish it if anything changed."""
+def _build(job: _Job, previous: str | None, base: str | None, *, has_news: bool) -> BuildReport:
+    """Write a snapshot, from ``base`` or from nothing, and publish it.
+
+    ``has_news`` says that there is something to write even where no file has changed.
+    """
     started = time.perf_counter()
     found = scan(job.folder, job.options, skip=[job.index_dir])
+    if base is not None and not has_news:
+        live = Catalog.open(snapshot.snapshot_dir(job.index_dir, base) / snapshot.CATALOG)
+        with closing(live):
+            if is_current(live, found):
+                return _report(job, live, Changes(), started, base)
     work = snapshot.start_work(job.index_dir)
-    catalog = _open_catalog(job.index_dir, work, previous, base)
     try:
-        first_new = catalog.last_passage_id()
-        changes = take_in(catalog, found, job.encoder, job.settings, job.progress)
-        if base is not None and not changes:
-            return _report(job, catalog, base, changes, 0, started, published=False)
-        orphans = catalog.orphans()
-        gone = catalog.remove_contents(orphans)
-        catalog.commit()
-        embedded, dimension = _write_vectors(job, catalog, work, base, first_new, gone)
-        _write_lexical(job, catalog, work, base, first_new, orphans)
-        report = _report(job, catalog, "", changes, embedded, started, published=True)
-        manifest = _manifest(job, report, previous, dimension)
+        with closing(_open_catalog(job.index_dir, work, previous, base)) as catalog:
+            first_new = catalog.last_passage_id()
+            changes = take_in(catalog, found, job.encoder, job.settings, job.progress)
+            if not changes and not has_news:
+                return _report(job, catalog, changes, started, str(base))
+            orphans = catalog.orphans()
+            gone = catalog.remove_contents(orphans)
+            catalog.commit()
+            embedded, dimension = _write_vectors(job, catalog, work, base, first_new, gone)
+            _write_lexical(job, catalog, work, base, first_new, orphans)
+            report = _report(job, catalog, changes, started)
+        _check(work, report.passages)
+        name = snapshot.publish(job.index_dir, _manifest(job, report, previous, dimension))
+        snapshot.drop_snapshots(job.index_dir, frozenset(kept for kept in (name, previous) if kept))
+        seconds = time.perf_counter() - started
+        return replace(report, snapshot=name, published=True, embedded=embedded, seconds=seconds)
     finally:
-        catalog.close()
-    _check(work, report.passages)
-    name = snapshot.publish(job.index_dir, manifest)
-    snapshot.drop_snapshots(job.index_dir, frozenset(kept for kept in (name, previous) if kept))
-    return replace(report, snapshot=name, seconds=time.perf_counter() - started)
+        snapshot.clear_work(job.index_dir)
 
 
 def _open_catalog(index_dir: Path, work: Path, previous: str | None, base: str | None) -> Catalog:
@@ -309,28 +320,19 @@ def _check(work: Path, passages: int) -> None:
         )
 
 
-def _report(
-    job: _Job,
-    catalog: Catalog,
-    name: str,
-    changes: Changes,
-    embedded: int,
-    started: float,
-    *,
-    published: bool,
-) -> BuildReport:
+def _report(job: _Job, catalog: Catalog, changes: Changes, started: float, name: str = "") -> BuildReport:
+    """What the build found; the live snapshot's ``name`` where nothing is published."""
     documents = catalog.documents()
     return BuildReport(
         index_dir=str(job.index_dir),
         snapshot=name,
-        published=published,
+        published=False,
         added=tuple(changes.added),
         changed=tuple(changes.changed),
         renamed=tuple(changes.renamed),
         removed=tuple(changes.removed),
         counts=dict(Counter(document.status for document in documents)),
         passages=catalog.count_passages(),
-        embedded=embedded,
         seconds=time.perf_counter() - started,
         failed=tuple(document for document in documents if document.status == "failed"),
     )

@@ -78,17 +78,39 @@ def take_in(
     return changes
 
 
-def _is_unchanged(file: FoundFile, row: FileRow | None, parsers: Mapping[int, str]) -> bool:
-    """Whether the file need not be opened. Files whose bytes were never read are looked at again."""
-    if row is None or row.content is None or file.problem is not None:
-        return False
-    parser = _parser(file)
-    return (
-        (row.size, row.mtime_ns) == (file.size, file.mtime_ns)
-        and not _is_fresh(row)
-        and isinstance(parser, Parser)
-        and parsers[row.content] == _parser_key(parser)
+def is_current(catalog: Catalog, found: Sequence[FoundFile]) -> bool:
+    """Whether ``catalog`` is in line with the files ``found``, as far as can be told without opening one."""
+    known = catalog.files()
+    parsers = catalog.content_parsers()
+    return len(known) == len(found) and all(
+        _is_unchanged(file, known.get(file.source), parsers) for file in found
     )
+
+
+def _is_unchanged(file: FoundFile, row: FileRow | None, parsers: Mapping[int, str]) -> bool:
+    """Whether the file need not be opened. One that could not be read is tried again."""
+    if row is None:
+        return False
+    refused = _refusal(file)
+    if refused is not None:
+        return (row.content, row.status, row.reason) == (None, *refused)
+    return (
+        row.content is not None
+        and (row.size, row.mtime_ns) == (file.size, file.mtime_ns)
+        and not _is_fresh(row)
+        and parsers[row.content] == _parser_key(parser_for(file.source))
+    )
+
+
+def _refusal(file: FoundFile) -> tuple[Status, str] | None:
+    """The status and reason of a file that is not to be opened at all."""
+    if file.problem is not None:
+        return file.problem
+    try:
+        parser_for(file.source)
+    except ParseError as error:
+        return error.status, str(error)
+    return None
 
 
 def _is_fresh(row: FileRow) -> bool:
@@ -98,13 +120,6 @@ def _is_fresh(row: FileRow) -> bool:
 def _has_aged(before: FileRow, after: FileRow) -> bool:
     """Whether the file was seen too soon after its change to trust its mtime, and now can be."""
     return after.content is not None and _is_fresh(before) and not _is_fresh(after)
-
-
-def _parser(file: FoundFile) -> Parser | ParseError:
-    try:
-        return parser_for(file.source)
-    except ParseError as error:
-        return error
 
 
 def _parser_key(parser: Parser) -> str:
@@ -123,12 +138,11 @@ def _read(catalog: Catalog, file: FoundFile, tokenizer: Tokenizer, settings: Chu
         reason="",
         indexed_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    if file.problem is not None:
-        status, reason = file.problem
+    refused = _refusal(file)
+    if refused is not None:
+        status, reason = refused
         return replace(row, status=status, reason=reason)
-    parser = _parser(file)
-    if isinstance(parser, ParseError):
-        return replace(row, status=parser.status, reason=str(parser))
+    parser = parser_for(file.source)
     try:
         data = file.path.read_bytes()
     except OSError as error:

@@ -155,11 +155,17 @@ def _holder(index_dir: Path, path: Path) -> str:
 
 def start_work(index_dir: Path) -> Path:
     """An empty directory for the next snapshot; what a crash left there goes. Needs the lock."""
+    clear_work(index_dir)
+    work = index_dir / SNAPSHOTS / WORK
+    (work / LEXICAL).mkdir(parents=True)
+    return work
+
+
+def clear_work(index_dir: Path) -> None:
+    """Delete what is left of a snapshot that was not published. Needs the lock."""
     work = index_dir / SNAPSHOTS / WORK
     if work.exists():
         shutil.rmtree(work)
-    (work / LEXICAL).mkdir(parents=True)
-    return work
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -331,3 +331,29 @@ def test_interrupted_build_goes_on_where_it_stopped(
     assert found(index_dir, TinyEncoder(), "alpha") == ["a.txt"]
     report = refresh(library, index_dir, TinyEncoder())
     assert (report.passages, report.embedded, len(report.added)) == (13, 6, 10)
+
+
+def test_update_without_a_change_leaves_nothing_behind(
+    built: BuildReport, library: Path, index_dir: Path, tiny_encoder: TinyEncoder
+) -> None:
+    before = sorted(index_dir.rglob("*"))
+    assert not update(library, index_dir, encoder=tiny_encoder).published
+    assert sorted(index_dir.rglob("*")) == before
+
+
+def test_new_options_are_remembered_though_no_file_changed(
+    built: BuildReport, library: Path, index_dir: Path, tiny_encoder: TinyEncoder
+) -> None:
+    assert refresh(library, index_dir, tiny_encoder, options=ScanOptions(exclude=("z*",))).published
+    write_files(library, {"z.txt": "Zeta."})
+    assert refresh(library, index_dir, tiny_encoder).added == ()
+
+
+def test_a_moved_folder_keeps_its_index(
+    built: BuildReport, library: Path, index_dir: Path, tiny_encoder: TinyEncoder
+) -> None:
+    moved = library.rename(library.with_name("elsewhere"))
+    tiny_encoder.encoded.clear()
+    refresh(moved, index_dir, tiny_encoder)
+    assert status(index_dir).folder == str(moved)
+    assert tiny_encoder.encoded == []
