@@ -48,17 +48,22 @@ def serve(
     terminal.set_verbosity(quiet, verbose)
     chosen = _free_port(host, port)  # before a build that may take long
     with _opened(folder, index, quiet) as qa:
-        qa.load()
-        from qa.web import build_app
-        from qa.web.chat import launch
-
-        try:
-            address = launch(build_app(qa), host, chosen)
-        except OSError as error:  # taken since it was found free
-            raise FootnoteError(f"port {chosen} of {host}: {error}; choose another with --port") from None
+        with terminal.waiting("Loading the encoder and the page ..."):
+            address = _launched(qa, host, chosen)
         terminal.stdout().print(f"Footnote is at {address} (Ctrl-C stops it)", highlight=False)
         threading.Event().wait()
     return terminal.DONE
+
+
+def _launched(qa: QA, host: str, port: int) -> str:
+    from qa.web import build_app
+    from qa.web.chat import launch
+
+    qa.load()
+    try:
+        return launch(build_app(qa), host, port)
+    except OSError as error:  # taken since it was found free
+        raise FootnoteError(f"port {port} of {host}: {error}; choose another with --port") from None
 
 
 def main() -> None:

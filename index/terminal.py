@@ -151,6 +151,17 @@ def progress(quiet: bool = False) -> Iterator[Progress]:
         yield show
 
 
+@contextmanager
+def waiting(message: str) -> Iterator[None]:
+    """Show that something without a measurable progress goes on, if anybody watches."""
+    console = stderr()
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(message):
+        yield
+
+
 def _line_per_stage() -> Callable[[str, int, int], None]:
     seen: set[str] = set()
 

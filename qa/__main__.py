@@ -74,7 +74,8 @@ def ask_command(
         if batch is not None:
             with _lines(batch) as lines:
                 return _print_answers(qa, lines, min_confidence, k)
-        answer = qa.ask(str(question), source, min_confidence, k)
+        with terminal.waiting("Loading the encoder and reading ..."):
+            answer = qa.ask(str(question), source, min_confidence, k)
     if as_json:
         terminal.print_json(answer.to_dict())
     else:
@@ -98,7 +99,10 @@ def search_command(
 
     from qa.engine import QA
 
-    with QA.open(terminal.find_index(index)) as qa:
+    with (
+        QA.open(terminal.find_index(index)) as qa,
+        terminal.waiting("Loading the encoder and searching ..."),
+    ):
         passages = qa.search(query, k, source)
     if as_json:
         terminal.print_json({"query": query, "passages": [asdict(passage) for passage in passages]})
