@@ -31,7 +31,7 @@ def commands():
             yield pytest.param(f"{name} {command}", made, id=f"{name} {command}")
 
 
-@pytest.mark.parametrize(("name", "command"), commands())
+@pytest.mark.parametrize(("name", "command"), list(commands()))
 def test_the_reference_has_every_command_and_option(name, command):
     reference = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     section = re.search(rf"^## {name}\n(.*?)(?=^## |\Z)", reference, re.MULTILINE | re.DOTALL)
