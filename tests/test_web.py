@@ -1,8 +1,7 @@
-"""The web page: what it escapes, marks and suggests, its REST API, and a browser that uses it."""
+"""The web app: its command, its REST API, and a browser that uses the page."""
 
 from __future__ import annotations
 
-import html
 import json
 import re
 import signal
@@ -10,20 +9,15 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import app
-from index import DocumentStatus, terminal
-from qa import QA, Answer, Citation, Evidence
-from qa.suggestions import questions, suggest
-from qa.web import build_app, render, viewer
+from index import terminal
+from qa import QA
+from qa.web import build_app, viewer
 from qa.web.chat import launch
 from tests.browser import chromium
 from tests.conftest import write_files
@@ -46,204 +40,6 @@ LIBRARY = {
 }
 HEIGHT = "How tall is the Tower of Anvers?"
 PASSWORD = "What is the password of the Marrowby vault?"
-
-
-def stripped(markup: str) -> str:
-    return html.unescape(re.sub(r"<[^>]*>", "", markup))
-
-
-def marks(markup: str, kind: str) -> list[str]:
-    """The texts of the marks of one kind; keys stand inside contexts, and hold no mark."""
-    found = re.findall(rf'<mark class="{kind}">((?:(?!</mark>).|<mark.*?</mark>)*)</mark>', markup, re.DOTALL)
-    return [stripped(text) for text in found]
-
-
-@st.composite
-def documents_with_places(draw):
-    text = draw(st.text(max_size=300))
-    outer, start, key, key_end, end, outer_end = sorted(
-        draw(st.lists(st.integers(0, len(text)), min_size=6, max_size=6))
-    )
-    return text, viewer.Place(draw(st.text(min_size=1)), start, end, key, key_end, outer, outer_end)
-
-
-def citation(**changes) -> Citation:
-    made = Citation(
-        "a.txt", 10, 14, "five", 10, 14, 4, 20, "about five of it"[:16], 3, ["One", "Two"], "Title"
-    )
-    return replace(made, **changes)
-
-
-def evidence(text: str, **changes) -> Evidence:
-    return replace(Evidence(1.0, "a.txt", 0, len(text), text, None, [], "Title"), **changes)
-
-
-def answer(**changes) -> Answer:
-    made = Answer(True, "five", "five", 0.9, (citation(),), (), (evidence("Some passage."),), "How many?", {})
-    return replace(made, **changes)
-
-
-# What is shown
-
-
-@given(documents_with_places(), st.integers(1, 200))
-def test_the_viewer_shows_the_very_text_and_marks_the_very_slices(made, reach):
-    text, place = made
-    first, last = viewer.window(text, place, reach)
-    markup = viewer.marked(text, place, first, last)
-    assert stripped(markup) == text[first:last]
-    assert first <= place.context_start
-    assert place.context_end <= last
-    key = text[place.key_start : place.key_end]
-    assert marks(markup, "fn-key") == ([key] if key else [])
-    context = text[place.context_start : place.context_end]
-    assert stripped(markup.partition('<mark class="fn-context">')[2]).startswith(context)
-
-
-@given(documents_with_places())
-def test_a_link_leads_to_its_place_and_holds_no_markup(made):
-    _, place = made
-    fragment = viewer.link(place)
-    assert viewer.read_link(fragment) == place
-    assert html.escape(fragment) == fragment
-
-
-@given(
-    st.one_of(st.text(), st.integers(), st.none(), st.from_regex(r"#open/[\d-]{0,30}/[^/]*", fullmatch=True))
-)
-def test_a_forged_link_is_none_or_a_place_in_order(fragment):
-    place = viewer.read_link(fragment)
-    assert place is None or all(one <= other for one, other in pairwise(place.offsets))
-
-
-def test_a_large_document_is_shown_in_part_with_a_way_to_the_rest():
-    text = "\n".join(f"line {number:05}" for number in range(20_000))
-    at = text.index("line 10000")
-    place = viewer.Place("a.txt", at, at + 10, at, at + 10, at, at + 10)
-    shown = viewer.show(text, place, "Title")
-    assert len(shown) < 100_000
-    assert marks(shown, "fn-key") == ["line 10000"]
-    assert "are shown; go" in shown
-    _, last = viewer.window(text, place)
-    later = viewer.read_link(re.findall(r'href="([^"]*)"', shown)[-1])
-    assert viewer.window(text, later)[0] == last  # no line is left out between
-    body = stripped(shown.partition('dir="auto">')[2])
-    assert body.startswith("line ")
-    assert body.endswith("\n")
-
-
-@given(st.text(), st.text(), st.text(), st.lists(st.text(), max_size=3), st.text())
-def test_nothing_of_a_document_becomes_markup(text, title, source, heading, question):
-    named = {"title": title, "source": source, "heading": heading}
-    whole = {"start": 0, "end": len(text), "key_start": 0, "key_end": len(text)}
-    quoted = citation(quote=text, context=text, context_start=0, context_end=len(text), **whole, **named)
-    passage = evidence(text, also_in=((source, 0, 1),), **named)
-    found = answer(citations=(quoted, quoted), passages=(passage,), notice=text)
-    for shown in (found, replace(found, found=False, citations=())):
-        card = render.answer_card(shown)
-        tags = set(re.findall(r"</?([^\s>]*)", card))
-        assert tags <= set("div blockquote mark p b ul li a span bdi details summary".split())
-        assert card.count("<") == card.count(">")
-    assert stripped(render.quoted(quoted)) == text
-    assert stripped(render.question_text(question)) == question
-
-
-def test_a_card_tells_the_quote_from_its_context():
-    text = "about five of it"
-    card = render.quoted(citation(context=text, context_start=4, start=10, end=14, quote="five"))
-    assert stripped(card) == text
-    assert marks(card, "fn-key") == ["five"]
-    assert '<span class="fn-around">about </span>' in card
-
-
-@pytest.mark.parametrize(
-    ("confidence", "words"),
-    [(None, "not calibrated"), (0.934, "high (93%)"), (0.5, "medium (50%)"), (0.002, "low (under 1%)")],
-)
-def test_confidence_is_told_in_words(confidence, words):
-    assert render.confidence_words(confidence) == words
-    assert words in stripped(render.answer_card(answer(confidence=confidence)))
-
-
-def test_certainty_is_not_claimed_by_rounding():
-    assert render.percent(0.997) == "over 99%"
-    assert render.percent(0.0) == "0%"
-
-
-def test_a_refusal_says_so_and_links_the_nearest_passages():
-    passages = tuple(evidence(f"Passage {number}.", start=number) for number in range(5))
-    card = render.answer_card(answer(found=False, citations=(), confidence=0.1, passages=passages))
-    assert "The documents don't say." in card
-    assert card.count('href="#open/') == 5
-    assert "low (10%)" in card
-
-
-def test_direction_controls_in_a_name_are_made_visible():
-    assert viewer.name("invoice\u202etxt.exe") == "<bdi>invoice[U+202E]txt.exe</bdi>"
-
-
-def test_the_document_list_is_paged_and_filtered():
-    rows = [
-        DocumentStatus(f"{number}.txt", f"Paper {number}", "indexed", "", 3, 0, "0", "", None)
-        for number in range(120)
-    ]
-    rows.append(DocumentStatus("<b>.pdf", "Scan", "no_text_layer", "needs <OCR>", 0, 4, "0", "", None))
-    markup, page, pages = render.document_list(rows, "", 99)
-    assert (page, pages) == (2, 3)
-    assert markup.count("<tr>") == 1 + 21
-    assert "needs &lt;OCR&gt;" in markup
-    assert "<b>" not in markup
-    markup, page, pages = render.document_list(rows, "PAPER 11", 0)
-    assert (page, pages) == (0, 1)
-    assert markup.count("<tr>") == 1 + 11
-    assert "No document matches" in render.document_list(rows, "nowhere", 0)[0]
-
-
-# First questions
-
-
-@pytest.mark.parametrize(
-    ("sentence", "question"),
-    [
-        ("Now Acme is investing up to $5 billion in Brux, at once.", "How much is Acme investing in Brux?"),
-        ("Acme has bought about 300 lorries this year.", "How many lorries has Acme bought?"),
-        ("The Tower of Anvers was completed in May 1931.", "When was the Tower of Anvers completed?"),
-        ("Skeld Abbey is located in Anvers.", "Where is Skeld Abbey located?"),
-        ("Skeld Abbey was founded by Odo Marr in 1190.", "Who founded Skeld Abbey?"),
-        ("The length of the Skeld is 212 kilometres.", "What is the length of the Skeld?"),
-        ("Marrowby has a population of 40,300.", "What is the population of Marrowby?"),
-        ("In spring Acme opened a second yard in May 1931.", "When did Acme open a second yard?"),
-        ("You can delete your account by writing to us.", "How can you delete your account?"),
-        ("Personal data means what names you.", "What does personal data mean?"),
-        ("The Skeld Guide covers the whole river.", "What does the Skeld Guide cover?"),
-        ("The reason Acme needs large lorries is the bad roads.", "Why does Acme need large lorries?"),
-        ("The Skeld is a river of the north.", "What is the Skeld?"),
-        ("Acme was late because the roads were bad.", "Why was Acme late?"),
-    ],
-)
-def test_a_sentence_becomes_a_question_about_itself(sentence, question):
-    assert next(questions(evidence(sentence))) == question
-
-
-@given(st.text(max_size=200), st.lists(st.text(max_size=60), max_size=2))
-def test_a_suggestion_is_short_and_asks_for_no_phrase(text, heading):
-    for question in questions(evidence(text, heading=heading)):
-        assert question.endswith("?")
-        assert len(question) <= 110
-        assert not set(question) & set('"“”„«»<>')
-
-
-def test_every_suggestion_is_answered(seed_qa):
-    suggested = suggest(seed_qa, 3)
-    assert suggested
-    assert all(seed_qa.ask(question).found for question in suggested)
-
-
-def test_an_empty_index_suggests_nothing(ask_files):
-    assert suggest(ask_files({"empty.txt": ""})) == ()
-
-
-# The command line
 
 
 def test_the_help_needs_no_gradio():
