@@ -32,6 +32,9 @@ MAX_QUESTION_CHARACTERS = 2_000
 """Longer questions are cut, with a notice: the encoder reads no more of them than this."""
 
 CANDIDATES = 5
+RETRIEVED = 20
+"""At least so many passages are retrieved, so that the answer and its citations do not hang on ``k``."""
+
 MAX_K = 100
 
 
@@ -115,29 +118,20 @@ class QA:
             SourceNotFoundError: an entry of ``sources`` matches no document.
             CalibrationError: ``min_confidence`` was given, and this encoder has no calibration.
         """
-        if min_confidence is not None and not 0 <= min_confidence <= 1:
-            raise QuestionError(f"min_confidence is {min_confidence}; give a probability from 0 to 1")
-        if min_confidence is not None and self.calibration is None:
-            raise CalibrationError(
-                f"there is no calibration for the encoder {self._index.encoder.name}, so a confidence can't "
-                "be asked for; leave --min-confidence out, or use the bundled encoder"
-            )
+        threshold = self._threshold(min_confidence)
         clock = _Clock()
-        asked, notice = _fitted(_cut(question), self._index.encoder)
+        encoder = self._index.encoder
+        asked, notice = _fitted(_cleaned(question), encoder)
         snapshot = self._index.live()
         within = snapshot.match(_checked_sources(sources))
-        vector = clock.time("encode", lambda: self._index.encoder.encode_question(asked))
-        found = retrieve(snapshot, asked, vector, max(_checked_k(k), CANDIDATES), within, clock.add)
-        spans = clock.time(
-            "read", lambda: self._reader.read(asked, vector, found, self._index.encoder, snapshot)
-        )
+        vector = clock.time("encode", lambda: encoder.encode_question(asked))
+        found = retrieve(snapshot, asked, vector, max(_checked_k(k), RETRIEVED), within, clock.add)
+        spans = clock.time("read", lambda: self._reader.read(asked, vector, found, encoder, snapshot))
         candidates = clock.time("rank", lambda: self._candidates(asked, snapshot, spans))
         confidence = candidates[0].confidence if candidates else None
-        threshold = min_confidence
-        if self.calibration is not None:
-            confidence = confidence or 0.0
-            threshold = self.calibration.min_confidence if threshold is None else threshold
-        is_found = bool(candidates) and (confidence is None or threshold is None or confidence >= threshold)
+        if self.calibration is not None and confidence is None:
+            confidence = 0.0
+        is_found = bool(candidates) and (confidence is None or confidence >= threshold)
         best = candidates[0] if is_found else None
         return Answer(
             found=is_found,
@@ -152,6 +146,18 @@ class QA:
             notice=notice,
         )
 
+    def _threshold(self, min_confidence: float | None) -> float:
+        if min_confidence is None:
+            return self.calibration.min_confidence if self.calibration is not None else 0.0
+        if not 0 <= min_confidence <= 1:
+            raise QuestionError(f"min_confidence is {min_confidence}; give a probability from 0 to 1")
+        if self.calibration is None:
+            raise CalibrationError(
+                f"there is no calibration for the encoder {self._index.encoder.name}, so a confidence can't "
+                "be asked for; leave --min-confidence out, or use the bundled encoder"
+            )
+        return min_confidence
+
     def search(self, query: str, k: int = 10, sources: Sequence[str] | None = None) -> tuple[Evidence, ...]:
         """The ``k`` best passages for ``query``, best first, without looking for an answer.
 
@@ -159,7 +165,7 @@ class QA:
             QuestionError: the query is empty, or ``k`` is out of range.
             SourceNotFoundError: an entry of ``sources`` matches no document.
         """
-        asked, _ = _fitted(_cut(query), self._index.encoder)
+        asked, _ = _fitted(_cleaned(query), self._index.encoder)
         snapshot = self._index.live()
         within = snapshot.match(_checked_sources(sources))
         vector = self._index.encoder.encode_question(asked)
@@ -231,7 +237,7 @@ class _Clock:
         return {**self._stages, "total": 1000 * (time.perf_counter() - self._started)}
 
 
-def _cut(question: str) -> str:
+def _cleaned(question: str) -> str:
     """The question without white space around it and without what can't be encoded as text."""
     asked = " ".join(question.encode("utf-8", "replace").decode("utf-8").split())
     if not asked:

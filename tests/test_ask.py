@@ -130,6 +130,17 @@ def test_a_confidence_out_of_range_is_an_error(seed_qa, value):
         seed_qa.ask("Amazon?", min_confidence=value)
 
 
+def test_the_answer_does_not_hang_on_k(seed_qa):
+    for question in (
+        "What is Trainium?",
+        "Why is the partnership significant?",
+        "What is the capital of France?",
+    ):
+        answers = [seed_qa.ask(question, k=k) for k in (1, 5, 10, 100)]
+        assert len({json.dumps(answer.to_dict()["candidates"]) for answer in answers}) == 1
+        assert len(answers[0].passages) == 1
+
+
 @pytest.mark.parametrize("k", [0, -1, 101])
 def test_k_out_of_range_is_an_error(seed_qa, k):
     with pytest.raises(QuestionError, match="1 to 100"):
