@@ -9,6 +9,7 @@ from index.builder import default_index_dir, purge, rebuild, update
 from index.chunking import ChunkSettings, sentence_spans
 from index.encoder import DEFAULT_ENCODER, Encoder, load_encoder
 from index.errors import (
+    ClosedError,
     CorruptError,
     EmptyFileError,
     EncoderError,
@@ -19,6 +20,7 @@ from index.errors import (
     IndexLockedError,
     IndexMismatchError,
     IndexNotFoundError,
+    IndexWriteError,
     NoTextLayerError,
     ParseError,
     SourceNotFoundError,
@@ -26,7 +28,7 @@ from index.errors import (
     UsageError,
 )
 from index.intake import Progress
-from index.lexical import has_content, question_terms, terms
+from index.lexical import has_content, phrases, question_terms, terms
 from index.model import (
     BuildReport,
     Document,
@@ -46,6 +48,7 @@ __all__ = [
     "DEFAULT_ENCODER",
     "BuildReport",
     "ChunkSettings",
+    "ClosedError",
     "CorruptError",
     "Document",
     "DocumentStatus",
@@ -61,6 +64,7 @@ __all__ = [
     "IndexMismatchError",
     "IndexNotFoundError",
     "IndexStatus",
+    "IndexWriteError",
     "IndexedPassage",
     "NoTextLayerError",
     "ParseError",
@@ -78,6 +82,7 @@ __all__ = [
     "has_content",
     "load_encoder",
     "open_index",
+    "phrases",
     "purge",
     "question_terms",
     "rebuild",

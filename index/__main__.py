@@ -128,7 +128,7 @@ def status_command(
     table = Table("source", "status", "passages", "pages", "reason", box=None, pad_edge=False)
     for document in state.documents:
         table.add_row(
-            Text(document.source),
+            Text(terminal.visible(document.source)),
             document.status,
             str(document.passages),
             str(document.pages or ""),
@@ -177,7 +177,7 @@ def rollback_command(
         ("takes its earlier content", done.reverted),
     ):
         for source in sources:
-            out.print(f"{said}: {source}", markup=False, highlight=False)
+            out.print(f"{said}: {terminal.visible(source)}", markup=False, highlight=False)
     if not (done.returned or done.dropped or done.reverted):
         out.print("its documents are the same")
     return terminal.DONE

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,24 +16,16 @@ from index.catalog import Catalog
 from index.chunking import ChunkSettings, embedded_text
 from index.embeddings import EmbeddingCache
 from index.encoder import DEFAULT_ENCODER, Encoder, load_encoder
-from index.errors import FootnoteError, IndexDamagedError, IndexMismatchError, IndexNotFoundError
+from index.errors import (
+    IndexDamagedError,
+    IndexMismatchError,
+    IndexNotFoundError,
+    IndexWriteError,
+)
 from index.intake import Changes, Progress, is_current, take_in
-from index.model import BuildReport, Passage
-from index.scan import ScanOptions, check_folder, scan
-
-BATCH = 256
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """What one build was asked for."""
-
-    folder: Path
-    index_dir: Path
-    encoder: Encoder
-    options: ScanOptions
-    settings: ChunkSettings
-    progress: Progress
+from index.model import BuildReport
+from index.scan import FoundFile, ScanOptions, check_folder, scan
+from index.writing import Job, check, each_passage, open_catalog, write_lexical, write_vectors
 
 
 def rebuild(
@@ -57,11 +50,12 @@ def rebuild(
     Raises:
         FolderError: the folder is missing or is no folder.
         IndexLockedError: another process is writing the index.
+        IndexWriteError: the index can't be written.
         EncoderError: the encoder can't be loaded.
     """
     place = _place(folder, index_dir)
     with snapshot.writer_lock(place):
-        job = _Job(
+        job = Job(
             Path(folder),
             place,
             _loaded(encoder),
@@ -96,7 +90,10 @@ def update(
         FolderError: the folder is missing or is no folder.
         IndexMismatchError: the index was made with another encoder, chunker or format, or of
             another folder.
+        IndexDamagedError: a file of the index is missing or can't be read.
         IndexLockedError: another process is writing the index.
+        IndexWriteError: the index can't be written.
+        EncoderError: its encoder can't be loaded.
     """
     place = _place(folder, index_dir)
     with snapshot.writer_lock(place):
@@ -105,7 +102,7 @@ def update(
         except IndexNotFoundError:
             chosen = _loaded(encoder or DEFAULT_ENCODER)
             options = options or ScanOptions()
-            job = _Job(Path(folder), place, chosen, options, ChunkSettings(), progress or _silent)
+            job = Job(Path(folder), place, chosen, options, ChunkSettings(), progress or _silent)
             return _build(job, previous=None, base=None, has_news=True)
         manifest = snapshot.read_manifest(place, live)
         chosen = _loaded(encoder or str(manifest.encoder["name"]))
@@ -114,7 +111,7 @@ def update(
         recorded = ScanOptions.from_manifest(manifest.scan)
         options = options or recorded
         settings = ChunkSettings(**manifest.chunker)
-        job = _Job(Path(folder), place, chosen, options, settings, progress or _silent)
+        job = Job(Path(folder), place, chosen, options, settings, progress or _silent)
         has_news = options != recorded or manifest.folder != str(Path(folder).resolve())
         return _build(job, previous=live, base=live, has_news=has_news)
 
@@ -133,11 +130,24 @@ def purge(index_dir: str | Path, encoder: Encoder | None = None) -> int:
     with snapshot.writer_lock(place):
         live = snapshot.live_snapshot(place)
         manifest = snapshot.read_manifest(place, live)
-        snapshot.drop_snapshots(place, frozenset({live}))
         chosen = encoder or load_encoder(str(manifest.encoder["name"]))
+        if manifest.lexical_removed:
+            live = _without_removed_words(place, live, manifest)
+        snapshot.drop_snapshots(place, frozenset({live}))
         catalog = Catalog.open(snapshot.snapshot_dir(place, live) / snapshot.CATALOG)
         with closing(catalog), EmbeddingCache(place / snapshot.CACHE, chosen) as cache:
-            return cache.keep_only(embedded_text(passage) for _, _, passage in _each(catalog, 0))
+            return cache.keep_only(embedded_text(passage) for _, _, passage in each_passage(catalog, 0))
+
+
+def _without_removed_words(index_dir: Path, live: str, manifest: snapshot.Manifest) -> str:
+    """Publish the live snapshot once more, with a word index that knows no removed passage."""
+    before, work = snapshot.snapshot_dir(index_dir, live), snapshot.start_work(index_dir)
+    for name in (snapshot.CATALOG, snapshot.VECTORS):
+        snapshot.link_or_copy(before / name, work / name)
+    with closing(Catalog.open(before / snapshot.CATALOG)) as catalog:
+        rows = ((number, content, p.context, p.text) for number, content, p in each_passage(catalog, 0))
+        lexical.write(work / snapshot.LEXICAL, rows)
+    return snapshot.publish(index_dir, replace(manifest, previous=None, lexical_removed=0))
 
 
 def check_recipe(index_dir: Path, manifest: snapshot.Manifest, encoder: Encoder) -> None:
@@ -148,7 +158,8 @@ def check_recipe(index_dir: Path, manifest: snapshot.Manifest, encoder: Encoder)
     """
     differs = []
     if manifest.encoder["fingerprint"] != encoder.fingerprint:
-        differs.append(f"its encoder is {manifest.encoder['name']}, not {encoder.name} as it is here")
+        made, here = str(manifest.encoder["fingerprint"])[:8], encoder.fingerprint[:8]
+        differs.append(f"its encoder is {manifest.encoder['name']} ({made}), not {encoder.name} ({here})")
     if manifest.chunker["version"] != ChunkSettings().version:
         differs.append("its passages were cut by another version of Footnote")
     if manifest.lexical != lexical.LEXICAL_VERSION:
@@ -197,7 +208,7 @@ def _check_folder(index_dir: Path, manifest: snapshot.Manifest, folder: Path) ->
         )
 
 
-def _build(job: _Job, previous: str | None, base: str | None, *, has_news: bool) -> BuildReport:
+def _build(job: Job, previous: str | None, base: str | None, *, has_news: bool) -> BuildReport:
     """Write a snapshot, from ``base`` or from nothing, and publish it.
 
     ``has_news`` says that there is something to write even where no file has changed.
@@ -211,116 +222,48 @@ def _build(job: _Job, previous: str | None, base: str | None, *, has_news: bool)
                 return _report(job, live, Changes(), started, base)
     work = snapshot.start_work(job.index_dir)
     try:
-        with closing(_open_catalog(job.index_dir, work, previous, base)) as catalog:
-            first_new = catalog.last_passage_id()
-            changes = take_in(catalog, found, job.encoder, job.settings, job.progress)
-            if not changes and not has_news:
-                return _report(job, catalog, changes, started, str(base))
-            orphans = catalog.orphans()
-            gone = catalog.remove_contents(orphans)
-            catalog.commit()
-            embedded, dimension = _write_vectors(job, catalog, work, base, first_new, gone)
-            _write_lexical(job, catalog, work, base, first_new, orphans)
-            report = _report(job, catalog, changes, started)
-        _check(work, report.passages)
-        name = snapshot.publish(job.index_dir, _manifest(job, report, previous, dimension))
-        snapshot.drop_snapshots(job.index_dir, frozenset(kept for kept in (name, previous) if kept))
-        seconds = time.perf_counter() - started
-        return replace(report, snapshot=name, published=True, embedded=embedded, seconds=seconds)
+        return _written(job, work, found, previous, base, has_news=has_news, started=started)
+    except (sqlite3.OperationalError, OSError) as error:
+        raise IndexWriteError(
+            f"the index in {job.index_dir} can't be written: {error}; the live snapshot is as it was"
+        ) from error
     finally:
         snapshot.clear_work(job.index_dir)
 
 
-def _open_catalog(index_dir: Path, work: Path, previous: str | None, base: str | None) -> Catalog:
-    path = work / snapshot.CATALOG
-    if base is not None:
-        snapshot.copy(snapshot.snapshot_dir(index_dir, base) / snapshot.CATALOG, path)
-        return Catalog.open_for_writing(path)
-    catalog = Catalog.create(path)
-    if previous is not None:
-        try:
-            before = Catalog.open(snapshot.snapshot_dir(index_dir, previous) / snapshot.CATALOG)
-        except IndexDamagedError:
-            return catalog  # a rebuild mends it; only the numbering starts anew
-        catalog.start_passage_ids_after(before.last_passage_id())
-        before.close()
-    return catalog
+def _written(
+    job: Job,
+    work: Path,
+    found: Sequence[FoundFile],
+    previous: str | None,
+    base: str | None,
+    *,
+    has_news: bool,
+    started: float,
+) -> BuildReport:
+    """Fill the work directory and publish it, if there is anything to publish."""
+    with closing(open_catalog(job.index_dir, work, previous, base)) as catalog:
+        first_new = catalog.last_passage_id()
+        changes = take_in(catalog, found, job.encoder, job.settings, job.progress)
+        if not changes and not has_news:
+            return _report(job, catalog, changes, started, str(base))
+        orphans = catalog.orphans()
+        gone = catalog.remove_contents(orphans)
+        catalog.commit()
+        embedded, dimension = write_vectors(job, catalog, work, base, first_new, gone)
+        removed = write_lexical(job, catalog, work, base, first_new, orphans, len(gone))
+        report = _report(job, catalog, changes, started)
+    check(work, report.passages)
+    if base is not None and not changes.is_visible and not has_news:
+        previous = snapshot.read_manifest(job.index_dir, base).previous  # rollback still leads to it
+    manifest = _manifest(job, report, previous, dimension, removed)
+    name = snapshot.publish(job.index_dir, manifest)
+    snapshot.drop_snapshots(job.index_dir, frozenset(kept for kept in (name, previous) if kept))
+    seconds = time.perf_counter() - started
+    return replace(report, snapshot=name, published=True, embedded=embedded, seconds=seconds)
 
 
-def _write_vectors(
-    job: _Job, catalog: Catalog, work: Path, base: str | None, first_new: int, gone: Sequence[int]
-) -> tuple[int, int]:
-    """Write the vectors of all passages; return how many texts were embedded, and the dimension."""
-    from index.vectors import VectorIndex
-
-    target = work / snapshot.VECTORS
-    new = len(catalog.passage_ids_after(first_new))
-    vectors = None
-    if base is not None:
-        before = snapshot.snapshot_dir(job.index_dir, base) / snapshot.VECTORS
-        vectors = VectorIndex.read(before)
-        if not new and not gone:
-            snapshot.link_or_copy(before, target)
-            return 0, vectors.dimension
-        vectors.remove(gone)
-    with EmbeddingCache(job.index_dir / snapshot.CACHE, job.encoder) as cache:
-        done = 0
-        for batch in catalog.passages_after(first_new, BATCH):
-            job.progress("embed", done, new)
-            rows = cache.vectors([embedded_text(passage) for _, _, passage in batch])
-            vectors = vectors or VectorIndex.empty(rows.shape[1])
-            vectors.add([passage for passage, _, _ in batch], rows)
-            done += len(batch)
-        job.progress("embed", new, new)
-        embedded = cache.embedded
-    if vectors is None:
-        vectors = VectorIndex.empty(job.encoder.dimension)
-    vectors.write(target)
-    return embedded, vectors.dimension
-
-
-def _write_lexical(
-    job: _Job, catalog: Catalog, work: Path, base: str | None, first_new: int, orphans: Sequence[int]
-) -> None:
-    target = work / snapshot.LEXICAL
-    if base is not None:
-        for path in (snapshot.snapshot_dir(job.index_dir, base) / snapshot.LEXICAL).iterdir():
-            if not path.name.endswith(".lock"):
-                snapshot.link_or_copy(path, target / path.name)
-    total = len(catalog.passage_ids_after(first_new))
-
-    def rows() -> Iterator[tuple[int, int, str, str]]:
-        for done, (number, content, passage) in enumerate(_each(catalog, first_new)):
-            if done % BATCH == 0:
-                job.progress("index words", done, total)
-            yield number, content, passage.context, passage.text
-
-    lexical.write(target, rows(), orphans)
-
-
-def _each(catalog: Catalog, after: int) -> Iterable[tuple[int, int, Passage]]:
-    for batch in catalog.passages_after(after, BATCH):
-        yield from batch
-
-
-def _check(work: Path, passages: int) -> None:
-    """Open what was written as a reader would, before it goes live.
-
-    Raises:
-        FootnoteError: the parts do not fit together; the live snapshot stays as it is.
-    """
-    from index.vectors import VectorIndex
-
-    vectors = VectorIndex.read(work / snapshot.VECTORS).count
-    words = lexical.LexicalIndex(work / snapshot.LEXICAL).count
-    if not vectors == words == passages:
-        raise FootnoteError(
-            f"the new snapshot is not sound ({passages} passages, {vectors} vectors, {words} in the word "
-            "index) and was not published; please report this"
-        )
-
-
-def _report(job: _Job, catalog: Catalog, changes: Changes, started: float, name: str = "") -> BuildReport:
+def _report(job: Job, catalog: Catalog, changes: Changes, started: float, name: str = "") -> BuildReport:
     """What the build found; the live snapshot's ``name`` where nothing is published."""
     documents = catalog.documents()
     return BuildReport(
@@ -338,7 +281,9 @@ def _report(job: _Job, catalog: Catalog, changes: Changes, started: float, name:
     )
 
 
-def _manifest(job: _Job, report: BuildReport, previous: str | None, dimension: int) -> snapshot.Manifest:
+def _manifest(
+    job: Job, report: BuildReport, previous: str | None, dimension: int, lexical_removed: int
+) -> snapshot.Manifest:
     from index.vectors import VECTOR_INDEX
 
     return snapshot.Manifest(
@@ -352,6 +297,7 @@ def _manifest(job: _Job, report: BuildReport, previous: str | None, dimension: i
         },
         chunker=job.settings.as_manifest(),
         lexical=lexical.LEXICAL_VERSION,
+        lexical_removed=lexical_removed,
         vector_index=VECTOR_INDEX,
         scan=job.options.as_manifest(),
         counts=report.counts,

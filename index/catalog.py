@@ -129,6 +129,8 @@ class Catalog:
     def _write(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
         try:
             self._connection.executemany(statement, rows)
+        except sqlite3.OperationalError:  # a full disk is no damage
+            raise
         except sqlite3.DatabaseError as error:
             raise IndexDamagedError(f"the catalogue {self._path} can't be written ({error})") from error
 
@@ -165,7 +167,7 @@ class Catalog:
             documents.append(
                 DocumentStatus(
                     source=source,
-                    title=title or _file_title(source),
+                    title=title or PurePosixPath(source).name,
                     status=status,
                     reason=reason,
                     passages=passages,
@@ -311,8 +313,7 @@ class Catalog:
             ]
             held = [source for source in held if sources is None or source in sources]
             if held:
-                title = rows[0][7] or _file_title(held[0])
-                found.append(IndexedPassage(passage, tuple(held), title, _passage(rows[0][:7])))
+                found.append(IndexedPassage(passage, tuple(held), rows[0][7], _passage(rows[0][:7])))
         return found
 
     def misplaced_passages(self) -> list[int]:
@@ -333,7 +334,9 @@ class Catalog:
 
 
 def _connect(database: str, uri: bool = False) -> sqlite3.Connection:
-    return sqlite3.connect(database, uri=uri, check_same_thread=False)
+    connection = sqlite3.connect(database, uri=uri, check_same_thread=False)
+    connection.execute("PRAGMA secure_delete = ON")  # what is removed is not left in free pages
+    return connection
 
 
 def _passage(row: Sequence[Any]) -> Passage:
@@ -347,7 +350,3 @@ def _passage(row: Sequence[Any]) -> Passage:
         sentences=tuple((first, last) for first, last in json.loads(sentences)),
         context=context,
     )
-
-
-def _file_title(source: str) -> str:
-    return PurePosixPath(source).name

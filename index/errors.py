@@ -10,6 +10,7 @@
     ├── IndexMismatchError          made with another format, encoder or chunker
     ├── IndexDamagedError           a file of the index is missing or altered
     ├── IndexLockedError            another process is writing this index
+    ├── IndexWriteError             the index can't be written: a full disk, no permission
     ├── ClosedError                 the index was closed before the question came
     ├── EncoderError                the encoder can't be loaded, or is not what it claims to be
     └── ParseError                  one file can't be read; it becomes that file's status
@@ -68,6 +69,10 @@ class IndexDamagedError(FootnoteError):
 
 class IndexLockedError(FootnoteError):
     """Another process is writing this index."""
+
+
+class IndexWriteError(FootnoteError):
+    """The index can't be written; the live snapshot is as it was."""
 
 
 class ClosedError(FootnoteError):

@@ -37,7 +37,12 @@ class Changes:
 
     def __bool__(self) -> bool:
         """Whether anything has to be written."""
-        return bool(self.added or self.changed or self.renamed or self.removed or self.touched)
+        return self.is_visible or bool(self.touched)
+
+    @property
+    def is_visible(self) -> bool:
+        """Whether a user could tell the difference."""
+        return bool(self.added or self.changed or self.renamed or self.removed)
 
 
 def take_in(

@@ -6,8 +6,12 @@ text without spaces between words (Chinese, Japanese, Korean, Thai ...) can be s
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import tempfile
 import unicodedata
+import weakref
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from math import log1p
@@ -40,7 +44,7 @@ _TOKEN = re.compile(
     rf"|[-.,/:@'’&](?=[^\W_{_UNSPACED}]))*(?:\+\+|\#)?"
 )
 _PART = re.compile(r"[^\W_]+")
-_QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”|„([^“”]+)[“”]|«([^»]+)»')
+_QUOTED = re.compile(r'(?<!\w)"([^"]+)"|“([^”]+)”|„([^“”]+)[“”]|«([^»]+)»')
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))")
 
 
@@ -132,6 +136,9 @@ class LexicalIndex:
 
         if not tantivy.Index.exists(str(directory)):  # opening would make an empty one
             raise IndexDamagedError(f"the word index {directory} is missing")
+        if not os.access(directory, os.W_OK):
+            directory = _mirror(directory)
+            weakref.finalize(self, shutil.rmtree, directory, ignore_errors=True)
         self._index = _open(directory)
         self._searcher = self._index.searcher()
 
@@ -175,6 +182,10 @@ class LexicalIndex:
         """
         frequency = self._searcher.doc_freq("terms", term)
         return 1 + log1p((max(self.count - frequency, 0) + 0.5) / (frequency + 0.5))
+
+    def holds_any(self, question: str) -> bool:
+        """Whether any term of ``question`` stands in any passage."""
+        return any(self._searcher.doc_freq("terms", term) for term in question_terms(question))
 
     def phrase_matches(self, question: str, contents: Collection[int] | None = None) -> list[int] | None:
         """The ids of all passages that hold every quoted phrase; None where nothing is quoted."""
@@ -236,8 +247,19 @@ def write(
         document.add_text("terms", " ".join(terms(f"{context}\n{text}")))
         document.add_text("exact", " ".join(_exact(text)))
         writer.add_document(document)
-    writer.commit()
-    writer.wait_merging_threads()
+    try:
+        writer.commit()
+        writer.wait_merging_threads()
+    except ValueError as error:  # what tantivy makes of any failure to write
+        raise OSError(f"the word index {directory} can't be written: {error}") from error
+
+
+def _mirror(directory: Path) -> Path:
+    """A temporary directory of links to the files of a read-only index: tantivy locks where it reads."""
+    mirror = Path(tempfile.mkdtemp(prefix="footnote-"))
+    for path in directory.iterdir():
+        (mirror / path.name).symlink_to(path.absolute())
+    return mirror
 
 
 def _open(directory: Path) -> tantivy.Index:

@@ -93,11 +93,11 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class IndexedPassage:
-    """A passage of an index: its id (never re-used) and every file that holds it."""
+    """A passage of an index: its id (never re-used), every file that holds it, the content's title."""
 
     id: int
     sources: tuple[str, ...]
-    title: str
+    title: str | None
     passage: Passage
 
 

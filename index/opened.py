@@ -70,7 +70,11 @@ class Snapshot:
     @cached_property
     def _contents(self) -> dict[str, int]:
         files = self._catalog.files()
-        return {s: row.content for s, row in files.items() if row.content is not None}
+        return {
+            source: row.content
+            for source, row in files.items()
+            if row.content is not None and row.status == "indexed"
+        }
 
     @cached_property
     def documents(self) -> tuple[DocumentStatus, ...]:
@@ -87,7 +91,7 @@ class Snapshot:
         Raises:
             SourceNotFoundError: the index has no text of such a file.
         """
-        text = self._catalog.text(source)
+        text = self._catalog.text(source) if source in self._contents else None
         if text is None:
             raise SourceNotFoundError(
                 f"the index holds no text of {source!r}; `python -m index status` lists the documents"
@@ -144,6 +148,10 @@ class Snapshot:
     def term_weights(self, terms: Sequence[str]) -> dict[str, float]:
         """How much each term says among the passages of this snapshot: 1 + idf."""
         return {term: self._words.weight(term) for term in terms}
+
+    def holds_any(self, question: str) -> bool:
+        """Whether any search word of ``question`` stands in any passage."""
+        return self._words.holds_any(question)
 
     def sample(self, count: int) -> list[IndexedPassage]:
         """``count`` passages spread evenly over the snapshot, or all where there are fewer."""
@@ -227,7 +235,9 @@ class Index:
         for attempt in range(OPEN_ATTEMPTS):
             name = snapshot.live_snapshot(self.path)
             try:
-                return Snapshot(self.path, name)
+                opened = Snapshot(self.path, name)
+                opened.load()  # from here on no build can take its files away
+                return opened
             except IndexDamagedError:
                 if attempt == OPEN_ATTEMPTS - 1 or snapshot.live_snapshot(self.path) == name:
                     raise
@@ -285,6 +295,7 @@ def verify(index_dir: str | Path) -> tuple[str, ...]:
 
     Raises:
         IndexNotFoundError: there is no index.
+        IndexMismatchError: it has another format.
     """
     place = Path(index_dir)
     try:
@@ -305,8 +316,11 @@ def rollback(index_dir: str | Path) -> Rollback:
     with snapshot.writer_lock(place):
         live = snapshot.live_snapshot(place)
         name = snapshot.earlier_snapshot(place, live)
-        left = {document.source: document for document in Snapshot(place, live).documents}
         kept = {document.source: document for document in Snapshot(place, name).documents}
+        try:
+            left = {document.source: document for document in Snapshot(place, live).documents}
+        except IndexDamagedError:
+            left = {}  # what is damaged answers nothing: all of the earlier documents return
         snapshot.set_live(place, name)
     return Rollback(
         left=live,

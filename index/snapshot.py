@@ -36,6 +36,7 @@ class Manifest:
     encoder: Mapping[str, Any]
     chunker: Mapping[str, int]
     lexical: int
+    lexical_removed: int
     vector_index: str
     scan: Mapping[str, Any]
     counts: Mapping[str, int]
@@ -84,8 +85,12 @@ def earlier_snapshot(index_dir: Path, name: str) -> str:
     Raises:
         IndexNotFoundError: it is not kept, or there was none.
     """
-    previous = read_manifest(index_dir, name).previous
-    if previous is None or previous not in snapshot_names(index_dir):
+    names = snapshot_names(index_dir)
+    try:
+        previous = read_manifest(index_dir, name).previous
+    except IndexDamagedError:  # then the newest one beside it, if there is one
+        previous = next((other for other in reversed(names) if other != name), None)
+    if previous is None or previous not in names:
         raise IndexNotFoundError(f"the index in {index_dir} keeps no snapshot from before {name}")
     return previous
 

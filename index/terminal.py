@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 DONE, FAILED, USAGE, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 130
 INDEX_VARIABLE = "FOOTNOTE_INDEX"
-BAR_AFTER_SECONDS = 1.0
+_PICTURES = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"}
+_PICTURES |= {code: 0xFFFD for code in range(0x7F, 0xA0)}
 
 IndexOption = Annotated[
     Path | None,
@@ -55,7 +56,7 @@ def exit_code(app: typer.Typer, name: str, arguments: list[str] | None = None) -
     except KeyboardInterrupt:
         complain("stopped")
         return INTERRUPTED
-    except BrokenPipeError:
+    except BrokenPipeError:  # the reader has seen enough; nothing is left to flush to
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except OSError as error:
@@ -81,7 +82,14 @@ def _click_exit_code(error: Exception) -> int:
 
 def complain(message: str) -> None:
     """Print an error or a warning to stderr."""
-    stderr().print(message, style="red" if stderr().is_terminal else None, markup=False, highlight=False)
+    stderr().print(
+        visible(message), style="red" if stderr().is_terminal else None, markup=False, highlight=False
+    )
+
+
+def visible(text: str) -> str:
+    """``text`` with its control characters as pictures: a document can't steer the terminal."""
+    return text.translate(_PICTURES)
 
 
 def stderr() -> Console:
@@ -92,15 +100,22 @@ def stderr() -> Console:
 
 
 def stdout() -> Console:
-    """A console on stdout."""
+    """A console on stdout that ends quietly where its reader does (``| head``)."""
     from rich.console import Console
 
-    return Console(soft_wrap=True)
+    class Out(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return Out(soft_wrap=True)
 
 
 def print_json(value: Mapping[str, Any]) -> None:
     """Print one JSON object to stdout; a NaN is an error."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+    line = json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n"
+    if sys.stdout is None:
+        raise UsageError("stdout is closed; there is nowhere to print the JSON")
+    sys.stdout.buffer.write(line.encode("utf-8", "backslashreplace"))
     sys.stdout.flush()
 
 

@@ -93,4 +93,7 @@ class VectorIndex:
 
     def write(self, path: Path) -> None:
         """Write the index to ``path``, which must be no live file: FAISS truncates in place."""
-        faiss.write_index(self._index, str(path))
+        try:
+            faiss.write_index(self._index, str(path))
+        except RuntimeError as error:  # what FAISS makes of any failure to write
+            raise OSError(f"{path} can't be written: {error}") from error

@@ -57,11 +57,14 @@ def ask_command(
             "--batch", metavar="FILE", help="Answer a JSON object a line; - is stdin.", allow_dash=True
         ),
     ] = None,
+    quiet: terminal.QuietOption = False,
+    verbose: terminal.VerboseOption = False,
 ) -> int:
     """Answer QUESTION with a verbatim quote and its citations, or say that the documents don't.
 
     Example: python -m qa ask "Who chairs the board?" --source 'reports/2024*' --json
     """
+    terminal.set_verbosity(quiet, verbose)
     if (question is None) == (batch is None):
         raise QuestionError('give one question, as in: python -m qa ask "QUESTION", or --batch FILE')
     if batch is not None and source:
@@ -90,6 +93,8 @@ def search_command(
     as_json: terminal.JsonOption = False,
     source: SourceOption = None,
     k: PassagesOption = 10,
+    quiet: terminal.QuietOption = False,
+    verbose: terminal.VerboseOption = False,
 ) -> int:
     """Show the passages nearest to QUERY, best first, without looking for an answer.
 
@@ -99,6 +104,7 @@ def search_command(
 
     from qa.engine import QA
 
+    terminal.set_verbosity(quiet, verbose)
     with (
         QA.open(terminal.find_index(index)) as qa,
         terminal.waiting("Loading the encoder and searching ..."),
@@ -121,6 +127,7 @@ def evaluate_command(
         typer.Option("--index", metavar="DIR", help="Keep the index here.  [default: a temporary one]"),
     ] = None,
     quiet: terminal.QuietOption = False,
+    verbose: terminal.VerboseOption = False,
 ) -> int:
     """Ask a set of questions and print exact match, F1, recall, calibration and latency.
 
@@ -129,6 +136,7 @@ def evaluate_command(
     from qa.engine import QA
     from qa.evaluate import evaluate, read_questions
 
+    terminal.set_verbosity(quiet, verbose)
     questions = read_questions(bench_dir / "questions.jsonl")[:limit]
     with (
         _place(index) as place,
@@ -179,18 +187,21 @@ def _place(index: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _lines(batch: str) -> Iterator[Iterable[str]]:
+def _lines(batch: str) -> Iterator[Iterable[bytes]]:
     if batch == "-":
-        yield sys.stdin
+        if sys.stdin is None:
+            raise QuestionSetError("--batch - reads stdin, which is closed")
+        yield sys.stdin.buffer
         return
     try:
-        with Path(batch).open(encoding="utf-8") as file:
-            yield file
-    except (FileNotFoundError, IsADirectoryError, PermissionError, UnicodeDecodeError) as error:
-        raise QuestionSetError(f"the batch file {batch} can't be read: {error}") from error
+        file = Path(batch).open("rb")  # noqa: SIM115 - only the opening is guarded
+    except OSError as error:
+        raise QuestionSetError(f"the batch file {batch} can't be read: {error.strerror}") from error
+    with file:
+        yield file
 
 
-def _print_answers(qa: QA, lines: Iterable[str], min_confidence: float | None, k: int) -> int:
+def _print_answers(qa: QA, lines: Iterable[bytes], min_confidence: float | None, k: int) -> int:
     from qa.batch import answer_lines
 
     code = terminal.DONE
@@ -226,7 +237,7 @@ def _marked(answer: Answer) -> RenderableType:
     from rich.text import Text
 
     citation = answer.citations[0]
-    shown = Text(f"“{citation.context}”")
+    shown = Text(f"“{terminal.visible(citation.context)}”")
     first = citation.key_start - citation.context_start + 1
     if citation.context != answer.key:
         shown.stylize("bold reverse", first, first + len(answer.key))
@@ -239,13 +250,14 @@ def _show_passages(passages: Iterable[Evidence]) -> None:
     out = terminal.stdout()
     for number, passage in enumerate(passages, start=1):
         out.print(Text(f"\n[{number}] {_where(passage)}  score {passage.score:.3f}", style="bold"))
-        out.print(Text(passage.text))
+        out.print(Text(terminal.visible(passage.text)))
 
 
 def _where(place: Citation | Evidence) -> str:
     page = f", page {place.page}" if place.page is not None else ""
     heading = f", {' > '.join(place.heading)}" if place.heading else ""
-    return f"{place.source}{page}{heading}, characters {place.start:,}-{place.end:,}"
+    named = terminal.visible(f"{place.source}{page}{heading}")
+    return f"{named}, characters {place.start:,}-{place.end:,}"
 
 
 def _show_figures(figures: dict[str, object]) -> None:

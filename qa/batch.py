@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from index import FootnoteError
 from qa.engine import QA
@@ -12,11 +13,11 @@ from qa.errors import QuestionError
 
 
 def answer_lines(
-    qa: QA, lines: Iterable[str], min_confidence: float | None = None, k: int = 10
+    qa: QA, lines: Iterable[bytes], min_confidence: float | None = None, k: int = 10
 ) -> Iterator[dict[str, Any]]:
     """Yield one object for each line: the id and the answer's keys, or the id and an error.
 
-    A line is ``{"id", "question", "sources": array or null}``; other keys are ignored.
+    A line is ``{"id", "question", "sources": array or null}`` in UTF-8; other keys are ignored.
     """
     for line in lines:
         number: Any = None
@@ -32,14 +33,19 @@ def answer_lines(
             yield {"id": number, "error": {"type": type(error).__name__, "message": str(error)}}
 
 
-def _object(line: str) -> dict[str, Any]:
+def _object(line: bytes) -> dict[str, Any]:
     try:
-        values = json.loads(line)
-    except ValueError as error:
+        text = line.removeprefix(codecs.BOM_UTF8).decode("utf-8")
+        values = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
         raise QuestionError(f"the line is no JSON: {error}") from error
     if not isinstance(values, dict):
         raise QuestionError("the line is no JSON object")
     return values
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON number")
 
 
 def _sources(value: object) -> list[str] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -18,6 +18,7 @@ from index import (
     Snapshot,
     has_content,
     open_index,
+    phrases,
     update,
 )
 from qa.calibration import load_calibration, signals
@@ -73,7 +74,10 @@ class QA:
         Raises:
             FolderError: the folder is missing or is no folder.
             IndexMismatchError: there is an index that was made otherwise.
+            IndexDamagedError: there is an index that can't be read.
             IndexLockedError: another process is writing the index.
+            IndexWriteError: the index can't be written.
+            EncoderError: the encoder can't be loaded.
         """
         report = update(folder, index_dir, encoder=encoder, progress=progress)
         return cls.open(report.index_dir, encoder)
@@ -117,6 +121,7 @@ class QA:
             QuestionError: the question is empty, or a parameter is out of range.
             SourceNotFoundError: an entry of ``sources`` matches no document.
             CalibrationError: ``min_confidence`` was given, and this encoder has no calibration.
+            ClosedError, IndexDamagedError, IndexMismatchError: the index can't be asked any more.
         """
         threshold = self._threshold(min_confidence)
         clock = _Clock()
@@ -127,6 +132,10 @@ class QA:
         vector = clock.time("encode", lambda: encoder.encode_question(asked))
         found = retrieve(snapshot, asked, vector, max(_checked_k(k), RETRIEVED), within, clock.add)
         spans = clock.time("read", lambda: self._reader.read(asked, vector, found, encoder, snapshot))
+        if not found and phrases(asked):
+            notice = (
+                f"{notice} No passage holds these words in this order: {', '.join(phrases(asked))}.".strip()
+            )
         candidates = clock.time("rank", lambda: self._candidates(asked, snapshot, spans))
         confidence = candidates[0].confidence if candidates else None
         if self.calibration is not None and confidence is None:
@@ -164,6 +173,7 @@ class QA:
         Raises:
             QuestionError: the query is empty, or ``k`` is out of range.
             SourceNotFoundError: an entry of ``sources`` matches no document.
+            ClosedError, IndexDamagedError, IndexMismatchError: the index can't be asked any more.
         """
         asked, _ = _fitted(_cleaned(query), self._index.encoder)
         snapshot = self._index.live()
@@ -203,8 +213,8 @@ class QA:
         for place, span in enumerate(spans):
             merged.setdefault(_folded(span.text), []).append(place)
         candidates: list[Candidate] = []
-        # Whatever a question without content words finds, it did not ask for.
-        ceiling = 1.0 if has_content(question) else 0.0
+        # What a question finds that has no content word, or none that the documents know, is chance.
+        ceiling = 1.0 if has_content(question) and snapshot.holds_any(question) else 0.0
         for places in list(merged.values())[:CANDIDATES]:
             text = spans[places[0]].text
             confidence = None
@@ -239,6 +249,8 @@ class _Clock:
 
 def _cleaned(question: str) -> str:
     """The question without white space around it and without what can't be encoded as text."""
+    if not isinstance(question, str):
+        raise QuestionError(f"the question is {question!r}; give a text")
     asked = " ".join(question.encode("utf-8", "replace").decode("utf-8").split())
     if not asked:
         raise QuestionError("the question is empty; ask something about the documents")
@@ -258,14 +270,16 @@ def _fitted(question: str, encoder: Encoder) -> tuple[str, str]:
 
 
 def _checked_k(k: int) -> int:
-    if not 1 <= k <= MAX_K:
+    if not isinstance(k, int) or not 1 <= k <= MAX_K:
         raise QuestionError(f"k is {k}; ask for 1 to {MAX_K} passages")
     return k
 
 
 def _checked_sources(sources: Sequence[str] | None) -> Sequence[str] | None:
-    if isinstance(sources, str):
-        raise QuestionError(f"sources is the text {sources!r}; give a list of paths or patterns")
+    if sources is not None and (
+        isinstance(sources, str) or not all(isinstance(entry, str) for entry in sources)
+    ):
+        raise QuestionError(f"sources is {sources!r}; give a list of paths or patterns")
     return sources
 
 
@@ -300,8 +314,12 @@ def _places(found: IndexedPassage, start: int, end: int) -> Iterator[Citation]:
             context=quote,
             page=passage.page,
             heading=list(passage.heading),
-            title=found.title,
+            title=_title(found, source),
         )
+
+
+def _title(found: IndexedPassage, source: str) -> str:
+    return found.title or PurePosixPath(source).name
 
 
 def _evidence(retrieved: Retrieved) -> Evidence:
@@ -316,6 +334,6 @@ def _evidence(retrieved: Retrieved) -> Evidence:
         text=passage.text,
         page=passage.page,
         heading=list(passage.heading),
-        title=found.title,
+        title=_title(found, found.sources[0]),
         also_in=(*((source, passage.start, passage.end) for source in found.sources[1:]), *twins),
     )

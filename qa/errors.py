@@ -14,7 +14,7 @@ from index import UsageError
 
 
 class QuestionError(UsageError):
-    """The question is empty or too long, or a parameter of it is out of range."""
+    """The question is empty, or a parameter of it is of the wrong type or out of range."""
 
 
 class QuestionSetError(UsageError):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from index import UsageError
 from qa.engine import QA
 from qa.errors import QuestionSetError
 from qa.metrics import (
@@ -46,7 +47,7 @@ class Outcome:
 
     answerable: bool
     found: bool
-    confidence: float
+    confidence: float | None
     em: float
     f1: float
     sentence_hit: bool
@@ -62,27 +63,20 @@ def read_questions(path: Path) -> list[Question]:
         QuestionSetError: the file is missing, or a line of it is malformed.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
         raise QuestionSetError(
             f"{path} can't be read ({error.strerror}); a benchmark directory holds docs/ and questions.jsonl"
         ) from error
+    except UnicodeDecodeError as error:
+        raise QuestionSetError(f"{path} is not UTF-8: {error}") from error
     questions = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            values = json.loads(line)
-            questions.append(
-                Question(
-                    id=str(values["id"]),
-                    question=values["question"],
-                    answers=tuple(values["answers"]),
-                    source=tuple(values.get("source") or ()),
-                    within=values.get("within"),
-                )
-            )
-        except (ValueError, KeyError, TypeError) as error:
+            questions.append(_question(json.loads(line)))
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise QuestionSetError(
                 f"{path}, line {number}, is no question ({error!r}); each line is an object with id, "
                 "question, answers and source"
@@ -90,6 +84,20 @@ def read_questions(path: Path) -> list[Question]:
     if not questions:
         raise QuestionSetError(f"{path} holds no questions")
     return questions
+
+
+def _question(values: Mapping[str, Any]) -> Question:
+    """Check the types of one line; a text where a list belongs would be read letter by letter."""
+    question, within = values["question"], values.get("within")
+    if not isinstance(question, str) or not question.strip():
+        raise ValueError("question is no text")
+    if within is not None and not isinstance(within, str):
+        raise ValueError("within is no path")
+    answers, source = values["answers"], values.get("source") or []
+    for name, entries in (("answers", answers), ("source", source)):
+        if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
+            raise ValueError(f"{name} is no list of texts")
+    return Question(str(values["id"]), question, tuple(answers), tuple(source), within)
 
 
 def evaluate(
@@ -103,12 +111,19 @@ def evaluate(
         qa: opened over the benchmark's documents.
         questions: see `read_questions`.
         progress: called with ("ask", done, total).
+
+    Raises:
+        QuestionSetError: a question can't be asked, such as one ``within`` a file that is not there.
     """
+    qa.load()  # the first question should not be timed with the loading of the model
     outcomes = []
     for done, question in enumerate(questions):
         if progress is not None:
             progress("ask", done, len(questions))
-        outcomes.append(judge(qa, question))
+        try:
+            outcomes.append(judge(qa, question))
+        except UsageError as error:
+            raise QuestionSetError(f"question {question.id!r} can't be asked: {error}") from error
     if progress is not None:
         progress("ask", len(questions), len(questions))
     return figures(outcomes)
@@ -123,7 +138,7 @@ def judge(qa: QA, question: Question) -> Outcome:
     return Outcome(
         answerable=bool(question.answers),
         found=answer.found,
-        confidence=answer.confidence or 0.0,
+        confidence=answer.confidence,
         em=exact_match(best.key, question.answers) if best else 0.0,
         f1=token_f1(best.key, question.answers) if best else 0.0,
         sentence_hit=best is not None and contains_answer(best.citations[0].context, question.answers),
@@ -149,10 +164,11 @@ def _rank(answer: Answer, question: Question) -> int | None:
 
 
 def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Fold outcomes into the figures. Shares of nothing are None."""
+    """Fold outcomes into the figures. Shares of nothing are None, and what needs a confidence without one."""
     asked = [outcome for outcome in outcomes if outcome.answerable]
-    confidences = [outcome.confidence for outcome in outcomes]
     rights = [outcome.answerable and outcome.f1 >= RIGHT_F1 for outcome in outcomes]
+    confidences = [outcome.confidence for outcome in outcomes if outcome.confidence is not None]
+    is_calibrated = len(confidences) == len(outcomes)
     answered = [right for outcome, right in zip(outcomes, rights, strict=True) if outcome.found]
     latencies = [outcome.milliseconds for outcome in outcomes]
     return {
@@ -166,10 +182,10 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
             for k in RANKS
         },
         "mrr": _mean(1 / outcome.rank if outcome.rank else 0.0 for outcome in asked),
-        "auroc": auroc(confidences, [outcome.answerable for outcome in outcomes]),
-        "ece": calibration_error(confidences, rights),
+        "auroc": auroc(confidences, [o.answerable for o in outcomes]) if is_calibrated else None,
+        "ece": calibration_error(confidences, rights) if is_calibrated else None,
         "precision": _mean(answered),
-        "coverage_at_80": coverage_at(PRECISION, confidences, rights),
+        "coverage_at_80": coverage_at(PRECISION, confidences, rights) if is_calibrated else None,
         "citation_valid": _mean(outcome.citations_valid for outcome in outcomes),
         "latency_ms": {"p50": percentile(latencies, 0.50), "p95": percentile(latencies, 0.95)},
     }

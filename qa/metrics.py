@@ -7,6 +7,7 @@ import string
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
+from math import ceil
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -88,4 +89,4 @@ def coverage_at(precision: float, confidences: Sequence[float], rights: Sequence
 def percentile(values: Sequence[float], share: float) -> float:
     """The value that ``share`` of ``values`` do not exceed (nearest rank); 0 without values."""
     ranked = sorted(values)
-    return ranked[min(int(share * len(ranked)), len(ranked) - 1)] if ranked else 0.0
+    return ranked[max(ceil(share * len(ranked)) - 1, 0)] if ranked else 0.0

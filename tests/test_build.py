@@ -19,7 +19,6 @@ from index import (
     FolderError,
     IndexMismatchError,
     ScanOptions,
-    builder,
     default_index_dir,
     intake,
     open_index,
@@ -29,6 +28,7 @@ from index import (
     status,
     update,
     verify,
+    writing,
 )
 
 from .conftest import TinyEncoder, write_files
@@ -322,7 +322,7 @@ def test_interrupted_build_goes_on_where_it_stopped(
                 raise KeyboardInterrupt
             return super().encode_passages(texts)
 
-    monkeypatch.setattr(builder, "BATCH", 4)
+    monkeypatch.setattr(writing, "BATCH", 4)
     write_files(library, {f"new{n}.txt": f"New text number {n}." for n in range(10)})
     with pytest.raises(KeyboardInterrupt):
         update(library, index_dir, encoder=Interrupted())

@@ -62,6 +62,7 @@ def test_coverage_is_the_largest_that_keeps_the_precision():
 
 
 def test_percentiles_by_nearest_rank():
-    assert percentile(list(range(100)), 0.5) == 50
+    assert percentile(list(range(1, 101)), 0.95) == 95
+    assert percentile([1.0, 2.0], 0.5) == 1.0
     assert percentile([3.0], 0.95) == 3.0
     assert percentile([], 0.5) == 0.0

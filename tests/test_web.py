@@ -280,7 +280,7 @@ def test_a_suggested_question_is_asked_by_a_click_and_a_new_chat_begins_empty(vi
 @pytest.mark.parametrize(
     ("fragment", "message"),
     [
-        ("0-0-0-0-0-999999/towers%2Ftower.txt", "shorter"),
+        ("0-0-0-0-0-999999/towers%2Ftower.txt", "changed"),
         ("0-0-0-0-0-1/..%2F..%2Fetc%2Fpasswd", "etc/passwd"),
         ("5-4-3-2-1-0/towers%2Ftower.txt", "no place"),
     ],

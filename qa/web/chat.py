@@ -21,6 +21,7 @@ from qa.web import render, viewer
 MAX_TURNS = 100
 """Older questions of a chat are dropped: the whole chat is sent to the browser with each answer."""
 
+MAX_PLACES = 2_000
 WORKERS = 4
 WAITING = 64
 SUGGESTIONS = 4
@@ -40,16 +41,26 @@ _INTERNAL = "An error that Footnote did not expect. The terminal that runs it ha
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a place that was linked to; ``quote`` tells whether it still says the same."""
+
+    title: str
+    where: str
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chat:
     """One browser session's chat, kept on the server: what was said, and the places it linked to."""
 
     messages: tuple[dict[str, Any], ...] = ()
-    places: dict[viewer.Place, tuple[str, str]] = field(default_factory=dict)
+    places: dict[viewer.Place, Known] = field(default_factory=dict)
 
-    def said(self, role: str, content: str, places: dict[viewer.Place, tuple[str, str]]) -> Chat:
+    def said(self, role: str, content: str, places: dict[viewer.Place, Known]) -> Chat:
         """The chat with one more message."""
         messages = (*self.messages, _message(role, content))
-        return Chat(messages[-2 * MAX_TURNS :], {**self.places, **places})
+        known = list({**self.places, **places}.items())[-MAX_PLACES:]
+        return Chat(messages[-2 * MAX_TURNS :], dict(known))
 
 
 def build_app(qa: QA) -> gr.Blocks:
@@ -192,7 +203,7 @@ def _responder(qa: QA) -> Callable[[str, Chat], Iterator[tuple[Any, Any, Any]]]:
             return
         waiting = held.said("user", render.question_text(asked), {})
         yield [*waiting.messages, _message("assistant", render.busy_card())], gr.skip(), ""
-        places: dict[viewer.Place, tuple[str, str]] = {}
+        places: dict[viewer.Place, Known] = {}
         try:
             answer = qa.ask(asked)
             card, places = render.answer_card(answer), _places(answer)
@@ -217,12 +228,13 @@ def _opener(qa: QA) -> Callable[[gr.EventData, Chat], str]:
             return render.error_card("This link names no place of a document; follow one from an answer.")
         try:
             text = qa.text(place.source)
-            if not viewer.fits(place, text):
-                return render.error_card(
-                    f"{place.source} has become shorter since this was quoted; ask the question again."
-                )
             known = held.places.get(place)
-            title, found_at = known if known else (_title(qa, place.source), "")
+            if not viewer.fits(place, text) or (known and text[place.start : place.end] != known.quote):
+                return render.error_card(
+                    f"{place.source} has changed since this was quoted; ask the question again."
+                )
+            title = known.title if known else _title(qa, place.source)
+            found_at = known.where if known else ""
         except FootnoteError as error:
             return render.error_card(str(error))
         return viewer.show(text, place, title, found_at)
@@ -318,13 +330,15 @@ def _message(role: str, content: str) -> dict[str, Any]:
     return {"role": role, "content": {"type": "text", "text": content}}
 
 
-def _places(answer: Answer) -> dict[viewer.Place, tuple[str, str]]:
-    """Title, page and heading of each place that the answer's card links to."""
+def _places(answer: Answer) -> dict[viewer.Place, Known]:
+    """Title, page and heading, and the words, of each place that the answer's card links to."""
     places = {
-        viewer.span(p.source, p.start, p.end): (p.title, viewer.where(p.page, p.heading))
+        viewer.span(p.source, p.start, p.end): Known(p.title, viewer.where(p.page, p.heading), p.text)
         for p in answer.passages
     }
-    cited = {render.place_of(c): (c.title, viewer.where(c.page, c.heading)) for c in answer.citations}
+    cited = {
+        render.place_of(c): Known(c.title, viewer.where(c.page, c.heading), c.quote) for c in answer.citations
+    }
     return {**places, **cited}
 
 

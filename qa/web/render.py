@@ -80,7 +80,7 @@ def percent(probability: float) -> str:
 
 def _found(answer: Answer) -> str:
     first = answer.citations[0]
-    others = [p for p in answer.passages if not _overlaps(p, first)]
+    others = [p for p in answer.passages if p.also_in or not _overlaps(p, first)]
     return (
         f'<div class="fn-card fn-found"><blockquote class="fn-quote" dir="auto">{quoted(first)}</blockquote>'
         f"{_citations(answer.citations)}{_confidence('Confidence', answer.confidence)}"
