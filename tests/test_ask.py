@@ -212,6 +212,51 @@ def test_copies_and_near_copies_collapse_with_all_their_citations(ask_files):
     assert_exact(qa, answer)
 
 
+def test_each_filling_of_a_template_can_be_the_answer(ask_files):
+    lease = (
+        "This lease is made between the owner of the house and the person who rents it from him. "
+        "It begins on the first day of May and ends on the last day of April of the year {year}. "
+        "The tenant is {name}. The rent is paid in advance and the keys are handed over on payment."
+    )
+    names = ["Mary Jones", "Paul Smith", "Ann Lee", "Otto Kern"]
+    qa = ask_files({f"{n}.txt": lease.format(year=2030 + n, name=name) for n, name in enumerate(names)})
+    assert len(qa.search("Who is the tenant?")) == 1
+    answer = qa.ask("Who is the tenant?")
+    assert {f"The tenant is {name}." for name in names} <= {candidate.text for candidate in answer.candidates}
+    assert_exact(qa, answer)
+    assert qa.ask("Who is the tenant Otto Kern?").citations[0].source == "3.txt"
+
+
+def test_a_phrase_that_stands_nowhere_is_named(seed_qa):
+    answer = seed_qa.ask('Who said "no such words here"?')
+    assert not answer.found
+    assert "no such words here" in answer.notice
+    assert seed_qa.ask('a 5" or 7" pump').passages
+
+
+def test_copies_are_cited_under_their_own_names(ask_files):
+    answer = ask_files({"a.txt": "The spoon was sold.", "b.txt": "The spoon was sold."}).ask("The spoon?")
+    assert {(citation.source, citation.title) for citation in answer.citations} == {
+        ("a.txt", "a.txt"),
+        ("b.txt", "b.txt"),
+    }
+
+
+def test_only_an_indexed_file_has_a_text(ask_files):
+    qa = ask_files({"a.txt": "Words.", "empty.txt": "", "bad.pdf": b"%PDF-1.7 broken", "x.bin": b"x"})
+    for source in ("empty.txt", "bad.pdf", "x.bin", "none.txt", "\ud800"):
+        with pytest.raises(SourceNotFoundError):
+            qa.text(source)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"question": None}, {"question": "x", "k": "3"}, {"question": "x", "sources": [1]}]
+)
+def test_a_parameter_of_the_wrong_type_is_an_error(seed_qa, arguments):
+    with pytest.raises(QuestionError):
+        seed_qa.ask(**arguments)
+
+
 def test_an_identifier_is_found_exactly(ask_files):
     qa = ask_files({f"{n}.txt": f"Part XR-{n} needs oil number {n + 7}." for n in range(2030, 2050)})
     assert qa.search("Which oil does XR-2041 need?")[0].source == "2041.txt"

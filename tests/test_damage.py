@@ -108,3 +108,12 @@ def test_damaged_current(one: Path, folder: Path, content: bytes) -> None:
     assert "CURRENT" in verify(one)[0]
     rebuild(folder, one, encoder=TinyEncoder())
     assert verify(one) == ()
+
+
+def test_rollback_leads_out_of_damage(one: Path, folder: Path, tiny_encoder: TinyEncoder) -> None:
+    write_files(folder, {"c.txt": "Gamma words."})
+    update(folder, one, encoder=tiny_encoder)
+    for name in ("catalog.sqlite", "manifest.json"):
+        overwrite(live_dir(one) / name, b"garbage")
+    assert rollback(one).returned == ("a.txt", "b.txt")
+    assert verify(one) == ()

@@ -52,7 +52,7 @@ def test_without_answerable_questions_shares_are_none(ask_files, tmp_path):
     questions = read_questions(write_questions(tmp_path / "questions.jsonl", LINES[2:]))
     figures = evaluate(ask_files(DOCS), questions)
     assert figures["f1"] is None
-    assert figures["auroc"] is None
+    assert figures["auroc"] is figures["ece"] is figures["coverage_at_80"] is None
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,18 @@ def test_a_malformed_set_is_an_error_that_names_the_line(tmp_path, content, name
 def test_a_missing_set_is_an_error(tmp_path):
     with pytest.raises(QuestionSetError, match="can't be read"):
         read_questions(tmp_path / "questions.jsonl")
+
+
+def test_line_ends_inside_a_question_and_a_byte_order_mark_are_read(tmp_path):
+    line = {"id": 1, "question": "one\u2028two\x85three", "answers": [], "source": []}
+    content = "\ufeff" + json.dumps(line, ensure_ascii=False) + "\r\n"
+    (tmp_path / "questions.jsonl").write_text(content, encoding="utf-8")
+    assert read_questions(tmp_path / "questions.jsonl")[0].question == line["question"]
+
+
+def test_a_question_within_no_document_is_named(ask_files, tmp_path):
+    questions = read_questions(
+        write_questions(tmp_path / "questions.jsonl", [LINES[1] | {"within": "none.txt"}])
+    )
+    with pytest.raises(QuestionSetError, match="'2'"):
+        evaluate(ask_files(DOCS), questions)

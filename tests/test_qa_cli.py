@@ -151,6 +151,31 @@ def test_batch_answers_each_line_in_order(run, tmp_path):
         assert answers[place]["error"]["message"]
 
 
+def test_a_hostile_batch_line_costs_itself_only(run, tmp_path):
+    good = b'{"id": 1, "question": "Amazon?"}'
+    bad = [b'{"id": NaN, "question": "x"}', b"\xff\xfe{}", b"[" * 100_000, b"\x00", b"[1]"]
+    batch = tmp_path / "questions.jsonl"
+    batch.write_bytes(
+        b"\xef\xbb\xbf" + b"\n".join([good, *bad, b'{"id": "\\ud800", "question": "Amazon?"}', good])
+    )
+    code, out, err = run("ask", "--batch", str(batch))
+    assert (code, err) == (3, "")
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert ["error" in answer for answer in answers] == [False, *[True] * len(bad), False, False]
+
+
+def test_a_document_can_not_steer_the_terminal(run, folder, tmp_path):
+    (folder / "a.txt").write_text(
+        "The spoon \x1b]0;owned\x07 was \x1b[31msold\x9b. " + "It was of no use. " * 20
+    )
+    index = str(tmp_path / "hostile")
+    assert terminal.exit_code(index_app, "index", ["rebuild", str(folder), "--index", index, "-q"]) == 0
+    for command in ("ask", "search"):
+        _, out, _ = run(command, "spoon sold", "--index", index)
+        assert "spoon" in out
+        assert not set(out) & set("\x1b\x07\x9b")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

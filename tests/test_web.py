@@ -150,7 +150,7 @@ def test_the_api_asks_searches_and_lists(address, library_qa):
     [
         ({"question": "x", "k": 0}, "k is 0"),
         ({"question": "x", "sources": ["no.txt"]}, "no.txt"),
-        ({"question": 5}, "wrong type"),
+        ({"question": 5}, "give a text"),
     ],
 )
 def test_the_api_tells_what_was_wrong(address, parameters, message):
