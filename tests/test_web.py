@@ -10,15 +10,16 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
 
 import app
-from index import terminal
+from index import terminal, update
 from qa import QA
-from qa.web import build_app, viewer
-from qa.web.chat import launch
+from qa.web import build_app, render, viewer
+from qa.web.chat import Chat, _opener, _places, launch
 from tests.browser import chromium
 from tests.conftest import write_files
 
@@ -83,6 +84,20 @@ def test_ctrl_c_stops_the_server(seed_index):
         _, said = run.communicate(timeout=30)
     assert run.returncode == 130
     assert "Traceback" not in said
+
+
+def test_an_old_citation_of_a_changed_document_marks_nothing(ask_files, folder, index_dir, tiny_encoder):
+    qa = ask_files({"a.txt": "The spoon was sold by Mary. It was old."})
+    found = qa.ask("Who sold the spoon?")
+    place = render.place_of(found.citations[0])
+    chat = Chat().said("assistant", "", _places(found))
+    click = SimpleNamespace(_data={"place": viewer.link(place)})
+    assert '<mark class="fn-key">The spoon was sold by Mary.</mark>' in _opener(qa)(click, chat)
+    write_files(folder, {"a.txt": "Notice: we have moved house. The spoon was sold by Mary. It was old."})
+    update(folder, index_dir, encoder=tiny_encoder)
+    shown = _opener(qa)(click, chat)
+    assert "<mark" not in shown
+    assert "has changed" in shown
 
 
 # The running app
