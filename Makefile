@@ -23,7 +23,7 @@ help: ## list the targets
 run: $(RUN_STAMP) ## install, bring the index of seeds/ up to date, start the web app (ARGS="--port 8000")
 	@# 3 is "partial": a file could not be read, the others are indexed
 	@$(BIN)/python -m index update seeds || [ $$? -eq 3 ]
-	@$(BIN)/python app.py $(ARGS)
+	@$(BIN)/python app.py $(ARGS) || [ $$? -eq 130 ]
 
 test: $(TEST_STAMP) ## run the tests (ARGS="-k name")
 	@$(BIN)/python -m pytest $(ARGS)

@@ -23,7 +23,9 @@ cli = terminal.new_app("Ask a folder of documents in the browser.")
 def serve(
     folder: Annotated[
         Path | None,
-        typer.Option(help="The documents; their index is brought up to date first.  [default: seeds]"),
+        typer.Option(
+            help="The documents; their index is brought up to date first.  [default: seeds, if it is there]"
+        ),
     ] = None,
     index: Annotated[
         Path | None,
@@ -75,8 +77,8 @@ def _opened(folder: Path | None, index: Path | None, quiet: bool) -> QA:
     """Open the index: as it is where only it is named, else after an update from the folder."""
     from qa import QA
 
-    if folder is None and index is not None:
-        return QA.open(index)
+    if folder is None and (index is not None or not DEFAULT_FOLDER.is_dir()):
+        return QA.open(terminal.find_index(index))
     with terminal.progress(quiet) as progress:
         return QA.from_folder(folder or DEFAULT_FOLDER, index, progress=progress)
 

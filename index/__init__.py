@@ -5,7 +5,7 @@
 >>> index = open_index(report.index_dir)  # doctest: +SKIP
 """
 
-from index.builder import default_index_dir, purge, rebuild, update
+from index.builder import default_index_dir, purge, rebuild, recorded_options, update
 from index.chunking import ChunkSettings, sentence_spans
 from index.encoder import DEFAULT_ENCODER, Encoder, load_encoder
 from index.errors import (
@@ -86,6 +86,7 @@ __all__ = [
     "purge",
     "question_terms",
     "rebuild",
+    "recorded_options",
     "rollback",
     "sentence_spans",
     "status",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -10,12 +11,12 @@ from typing import Annotated
 import typer
 
 from index import terminal
-from index.builder import default_index_dir, purge, rebuild, update
+from index.builder import default_index_dir, purge, rebuild, recorded_options, update
 from index.encoder import DEFAULT_ENCODER
 from index.errors import UsageError
 from index.model import STATUSES, BuildReport
 from index.opened import rollback, status, verify
-from index.scan import DEFAULT_MAX_FILE_SIZE, ScanOptions
+from index.scan import ScanOptions, check_folder
 
 app = terminal.new_app(
     "Make, follow, check and restore the index of a folder of documents.\n\n"
@@ -62,7 +63,7 @@ def rebuild_command(
     Example: python -m index rebuild reports --exclude 'drafts/*' --index /srv/footnote/reports
     """
     terminal.set_verbosity(quiet, verbose)
-    options = _options(include, exclude, max_file_size, follow_symlinks) or ScanOptions()
+    options = _options(ScanOptions(), include, exclude, max_file_size, follow_symlinks)
     with terminal.progress(quiet) as progress:
         report = rebuild(folder, index, encoder=encoder, options=options, progress=progress)
     return _tell(report, quiet)
@@ -90,7 +91,8 @@ def update_command(
     Example: python -m index update reports
     """
     terminal.set_verbosity(quiet, verbose)
-    options = _options(include, exclude, max_file_size, follow_symlinks)
+    recorded = recorded_options(index or default_index_dir(folder))
+    options = _options(recorded, include, exclude, max_file_size, follow_symlinks)
     with terminal.progress(quiet) as progress:
         report = update(folder, index, encoder=encoder, options=options, progress=progress)
     if purge_old:
@@ -154,6 +156,7 @@ def verify_command(
     elif problems:
         for problem in problems:
             terminal.complain(problem)
+        terminal.complain("make the index again with rebuild, or return to the snapshot before with rollback")
     else:
         terminal.stdout().print("the index is sound")
     return terminal.FAILED if problems else terminal.DONE
@@ -180,26 +183,30 @@ def rollback_command(
             out.print(f"{said}: {terminal.visible(source)}", markup=False, highlight=False)
     if not (done.returned or done.dropped or done.reverted):
         out.print("its documents are the same")
+    out.print("the next update brings the index in line with the folder again")
     return terminal.DONE
 
 
 def _place(folder: Path | None, index: Path | None) -> Path:
     if index is None and folder is not None:
+        check_folder(folder)
         return default_index_dir(folder)
     return terminal.find_index(index)
 
 
 def _options(
-    include: list[str] | None, exclude: list[str] | None, size: str | None, follow: bool | None
-) -> ScanOptions | None:
-    """The options that were given; None where none was, so that an update keeps those of the index."""
-    if not include and not exclude and size is None and follow is None:
-        return None
+    recorded: ScanOptions,
+    include: list[str] | None,
+    exclude: list[str] | None,
+    size: str | None,
+    follow: bool | None,
+) -> ScanOptions:
+    """The recorded options with those that were given in their places."""
     return ScanOptions(
-        include=tuple(include or ()),
-        exclude=tuple(exclude or ()),
-        max_file_size=_bytes(size) if size is not None else DEFAULT_MAX_FILE_SIZE,
-        follow_symlinks=bool(follow),
+        include=tuple(include) if include else recorded.include,
+        exclude=tuple(exclude) if exclude else recorded.exclude,
+        max_file_size=recorded.max_file_size if size is None else _bytes(size),
+        follow_symlinks=recorded.follow_symlinks if follow is None else follow,
     )
 
 
@@ -233,6 +240,9 @@ def _tell(report: BuildReport, quiet: bool) -> int:
         markup=False,
         highlight=False,
     )
+    if Path(report.index_dir).parent.absolute() != Path(".footnote").absolute():
+        named = shlex.quote(report.index_dir)
+        out.print(f'ask it: python -m qa ask "QUESTION" --index {named}', markup=False, highlight=False)
     return code
 
 

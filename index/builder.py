@@ -21,6 +21,7 @@ from index.errors import (
     IndexMismatchError,
     IndexNotFoundError,
     IndexWriteError,
+    UsageError,
 )
 from index.intake import Changes, Progress, is_current, take_in
 from index.model import BuildReport
@@ -171,6 +172,21 @@ def check_recipe(index_dir: Path, manifest: snapshot.Manifest, encoder: Encoder)
         )
 
 
+def recorded_options(index_dir: str | Path) -> ScanOptions:
+    """Which files count for an index; the defaults where there is none.
+
+    Raises:
+        IndexDamagedError: its manifest can't be read.
+        IndexMismatchError: it has another format.
+    """
+    place = Path(index_dir)
+    try:
+        manifest = snapshot.read_manifest(place, snapshot.live_snapshot(place))
+    except IndexNotFoundError:
+        return ScanOptions()
+    return ScanOptions.from_manifest(manifest.scan)
+
+
 def default_index_dir(folder: str | Path) -> Path:
     """Where the index of ``folder`` lies if nothing else is said: ``FOLDER/../.footnote/<name>``."""
     resolved = Path(folder).resolve()
@@ -215,6 +231,8 @@ def _build(job: Job, previous: str | None, base: str | None, *, has_news: bool) 
     """
     started = time.perf_counter()
     found = scan(job.folder, job.options, skip=[job.index_dir])
+    if job.options.include and not found:
+        raise UsageError(f"no file in {job.folder} matches --include {' '.join(job.options.include)}")
     if base is not None and not has_news:
         live = Catalog.open(snapshot.snapshot_dir(job.index_dir, base) / snapshot.CATALOG)
         with closing(live):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
@@ -88,7 +88,7 @@ def chunk(document: Document, tokenizer: Tokenizer, settings: ChunkSettings) -> 
             headers = _headers(document.text, blocks, tokenizer)
             units = list(_units(document.text, blocks, headers, tokenizer, budget))
             for group, header in _pack(units, headers, budget, settings.overlap_tokens):
-                passages.append(_passage(document.text, group, section, page_of, (context, header)))
+                passages.append(_passage(document.text, group, section, page_of, (context, header), headers))
     return passages
 
 
@@ -331,6 +331,7 @@ def _passage(
     section: Section,
     page_of: Callable[[int], int | None],
     context: Iterable[str],
+    headers: Collection[Span],
 ) -> Passage:
     start, end = units[0].start, units[-1].end
     return Passage(
@@ -339,6 +340,6 @@ def _passage(
         text=text[start:end],
         heading=section.heading,
         page=page_of(start),
-        sentences=tuple((unit.start, unit.end) for unit in units),
+        sentences=tuple(span for span in ((u.start, u.end) for u in units) if span not in headers),
         context="\n".join(part for part in context if part),
     )

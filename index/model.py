@@ -77,9 +77,9 @@ class Passage:
     """A piece of a document that is embedded and retrieved as one.
 
     ``document.text[start:end] == text``. ``sentences`` are ranges of the document's text inside
-    the passage, in order. ``context`` (title > heading path, and a table's header where the
-    passage holds rows without it) is put before ``text`` in what is embedded and searched, and
-    is never part of a quote.
+    the passage, in order; a table's header row is none of them. ``context`` (title > heading path,
+    and a table's header where the passage holds rows without it) is put before ``text`` in what is
+    embedded and searched, and is never part of a quote.
     """
 
     start: int

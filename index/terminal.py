@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from index.builder import default_index_dir
 from index.errors import FootnoteError, IndexNotFoundError, UsageError
 from index.intake import Progress
 
@@ -26,7 +27,12 @@ _PICTURES |= {code: 0xFFFD for code in range(0x7F, 0xA0)}
 
 IndexOption = Annotated[
     Path | None,
-    typer.Option("--index", metavar="DIR", help="The index directory.", envvar=INDEX_VARIABLE),
+    typer.Option(
+        "--index",
+        metavar="DIR",
+        help="The index directory, or its folder of documents.",
+        envvar=INDEX_VARIABLE,
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
@@ -107,7 +113,8 @@ def stdout() -> Console:
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError
 
-    return Out(soft_wrap=True)
+    # A table is fitted to the terminal; for a program that reads it, its lines stay whole.
+    return Out(soft_wrap=True, width=None if sys.stdout.isatty() else 10_000)
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -189,20 +196,22 @@ def _line_per_stage() -> Callable[[str, int, int], None]:
 
 
 def find_index(index_dir: Path | None) -> Path:
-    """The index to ask: the one named, else the only one below ``./.footnote``.
+    """The index to ask: the one named, by its directory or its documents' folder, else the only one here.
 
     Raises:
-        IndexNotFoundError: nothing was named, and there is none.
+        IndexNotFoundError: nothing was named, and there is none below ``./.footnote``.
         UsageError: nothing was named, and there are several.
     """
     if index_dir is not None:
-        return index_dir
+        is_folder = index_dir.is_dir() and not (index_dir / "CURRENT").exists()
+        of_folder = default_index_dir(index_dir)
+        return of_folder if is_folder and (of_folder / "CURRENT").exists() else index_dir
     home = Path(".footnote")
     found = sorted(path.parent for path in home.glob("*/CURRENT")) if home.is_dir() else []
     if not found:
         raise IndexNotFoundError(
-            "there is no index here; make one with: python -m index rebuild FOLDER, or name one with "
-            f"--index DIR or {INDEX_VARIABLE}"
+            f"there is no index in {home.absolute()}; make one with: python -m index rebuild FOLDER, or name "
+            f"one with --index DIR or {INDEX_VARIABLE}"
         )
     if len(found) > 1:
         names = ", ".join(str(path) for path in found)

@@ -44,7 +44,7 @@ class VectorIndex:
         try:
             index = faiss.read_index(str(path))
         except RuntimeError as error:
-            raise IndexDamagedError(f"{path} can't be read as a FAISS index ({error})") from error
+            raise IndexDamagedError(f"{path} can't be read as a FAISS index") from error
         if not isinstance(index, faiss.IndexIDMap2):
             raise IndexDamagedError(f"{path} holds a FAISS index of another kind")
         return cls(index)

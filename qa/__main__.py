@@ -112,8 +112,10 @@ def search_command(
         passages = qa.search(query, k, source)
     if as_json:
         terminal.print_json({"query": query, "passages": [asdict(passage) for passage in passages]})
-    else:
+    elif passages:
         _show_passages(passages)
+    else:
+        terminal.complain("no passage matches; words in quotation marks must stand there in that order")
     return terminal.DONE
 
 

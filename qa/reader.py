@@ -40,9 +40,10 @@ _TIME = re.compile(
     r"\bwhen\b|what (?:year|date|day|month|time|century|decade)|which (?:year|month|day|century)"
 )
 _PERSON = re.compile(r"\bwho(?:m|se)?\b")
+# Not "one", "once" or "half", which mostly count nothing ("one of the largest").
 _HAS_NUMBER = re.compile(
-    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|"
-    r"hundreds?|thousands?|millions?|billions?|dozens?|half|third|quarter|once|twice)\b",
+    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|"
+    r"hundreds?|thousands?|millions?|billions?|dozens?)\b",
     re.IGNORECASE,
 )
 _HAS_TIME = re.compile(

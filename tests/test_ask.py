@@ -227,6 +227,15 @@ def test_each_filling_of_a_template_can_be_the_answer(ask_files):
     assert qa.ask("Who is the tenant Otto Kern?").citations[0].source == "3.txt"
 
 
+def test_a_table_answers_with_a_row_and_never_with_its_header(ask_files):
+    table = "# Travel\n\n| Destination | Daily allowance | Hotel limit |\n|---|---|---|\n"
+    table += "| Zurich | 68 euros | 240 euros |\n| Lisbon | 41 euros | 150 euros |\n"
+    qa = ask_files({"travel.md": table})
+    answer = qa.ask("What is the daily allowance in Zurich?")
+    assert answer.text == "| Zurich | 68 euros | 240 euros |"
+    assert all("Destination" not in candidate.text for candidate in answer.candidates)
+
+
 def test_a_phrase_that_stands_nowhere_is_named(seed_qa):
     answer = seed_qa.ask('Who said "no such words here"?')
     assert not answer.found

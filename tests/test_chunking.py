@@ -83,12 +83,16 @@ def documents(draw: st.DrawFn) -> Document:
 def check(read: Document, passages: Sequence[Passage]) -> None:
     """What holds for every document: exact, ordered, complete, inside one section and page."""
     covered = set()
+    headers = {block.header for section in read.sections for block in section.blocks if block.header}
     for passage in passages:
         assert read.text[passage.start : passage.end] == passage.text
-        assert passage.sentences[0][0] == passage.start
-        assert passage.sentences[-1][1] == passage.end
-        assert all(a < b <= c < d for (a, b), (c, d) in pairwise(passage.sentences))
-        for start, end in passage.sentences:
+        assert not headers & set(passage.sentences)
+        inside = {(a, b) for a, b in headers if passage.start <= a and b <= passage.end}
+        spans = sorted({*passage.sentences, *inside})
+        assert spans[0][0] == passage.start
+        assert spans[-1][1] == passage.end
+        assert all(a < b <= c < d for (a, b), (c, d) in pairwise(spans))
+        for start, end in spans:
             assert read.text[start:end] == read.text[start:end].strip() != ""
             covered.update(range(start, end))
         assert any(

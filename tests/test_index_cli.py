@@ -213,6 +213,7 @@ def test_rollback(built: Path, folder: Path, run: Run) -> None:
         "returns: copy.txt",
         "goes: new [x].txt",
         "takes its earlier content: a.txt",
+        "the next update brings the index in line with the folder again",
     ]
     code, out, err = run("rollback", "--index", built)
     assert (code, out) == (1, "")

@@ -322,7 +322,9 @@ def _called(function: Callable[[], _Result]) -> _Result:
         raise gr.Error(str(error), print_exception=False) from None
     except (TypeError, AttributeError) as error:  # a caller may send any JSON
         _LOG.info("A call with parameters of the wrong type", exc_info=error)
-        raise gr.Error("a parameter has the wrong type; see /?view=api", print_exception=False) from None
+        raise gr.Error(
+            "a parameter has the wrong type; docs/web.md has their order", print_exception=False
+        ) from None
 
 
 def _message(role: str, content: str) -> dict[str, Any]:

@@ -203,7 +203,7 @@ def document_list(documents: Sequence[DocumentStatus], wanted: str, page: int) -
         return '<p class="fn-hint">No document matches.</p>', shown, pages
     head = "".join(f'<th scope="col">{label}</th>' for label in ("Document", "Status", "Passages"))
     return (
-        f'<p class="fn-hint">{len(found):,} of {len(documents):,} documents, page {shown + 1} of {pages}</p>'
+        f'<p class="fn-hint">{len(found):,} of {len(documents):,} files, page {shown + 1} of {pages}</p>'
         f'<div class="fn-documents" tabindex="0" role="region" aria-label="Documents"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>",
         shown,
@@ -226,6 +226,6 @@ def _row(document: DocumentStatus) -> str:
 def summary(documents: Sequence[DocumentStatus]) -> str:
     """How many documents can be asked, and how many can't be."""
     indexed = sum(document.status == "indexed" for document in documents)
-    words = f"{indexed:,} document" + ("" if indexed == 1 else "s")
-    left = len(documents) - indexed
-    return words if not left else f"{words}, {left:,} not readable"
+    if indexed < len(documents):
+        return f"{indexed:,} of {len(documents):,} files can be asked"
+    return f"{indexed:,} document" + ("" if indexed == 1 else "s")
