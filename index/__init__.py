@@ -6,7 +6,7 @@
 """
 
 from index.builder import default_index_dir, purge, rebuild, recorded_options, update
-from index.chunking import ChunkSettings, sentence_spans
+from index.chunking import ChunkSettings
 from index.encoder import DEFAULT_ENCODER, Encoder, load_encoder
 from index.errors import (
     ClosedError,
@@ -88,7 +88,6 @@ __all__ = [
     "rebuild",
     "recorded_options",
     "rollback",
-    "sentence_spans",
     "status",
     "terms",
     "update",

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index import ChunkSettings, Document, Encoder, EncoderError, Passage, load_encoder, sentence_spans
-from index.chunking import chunk, embedded_text
+from index import ChunkSettings, Document, Encoder, EncoderError, Passage, load_encoder
+from index.chunking import chunk, embedded_text, sentence_spans
 from index.model import Block, Page, Section
 from index.parsers.text import parse
 

@@ -38,8 +38,8 @@ def test_hidden_files_and_folders_are_left_out(folder: Path) -> None:
 
 
 def test_hidden_folder_can_be_given_itself(tmp_path: Path) -> None:
-    write_files(tmp_path, {".library/a.txt": "x"})
-    assert sources(tmp_path / ".library") == ["a.txt"]
+    write_files(tmp_path, {".hidden/a.txt": "x"})
+    assert sources(tmp_path / ".hidden") == ["a.txt"]
 
 
 def test_link_to_a_file(folder: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Every codec is used strictly: what can't be decoded is refused, never replaced.
 from __future__ import annotations
 
 import codecs
+from contextlib import suppress
 from dataclasses import dataclass
 
 from index.errors import CorruptError, UnsupportedError
@@ -62,10 +63,8 @@ def decode(data: bytes, declared: str | None = None) -> Decoded:
     if len(data.translate(None, _CONTROLS)) < 0.98 * len(data):
         raise UnsupportedError("binary content: this is not a text file")
     if declared is not None:
-        try:
+        with suppress(UnicodeDecodeError):  # where the file's own claim is wrong, its bytes decide
             return Decoded(data.decode(declared))
-        except UnicodeDecodeError:
-            pass  # the file's own claim is wrong: look at the bytes
     try:
         return Decoded(data.decode("utf-8"))
     except UnicodeDecodeError as error:
