@@ -124,7 +124,9 @@ def purge(index_dir: str | Path, encoder: Encoder | None = None) -> int:
 
     Raises:
         IndexNotFoundError: there is no index.
+        IndexDamagedError: a file of it is missing or can't be read.
         IndexLockedError: another process is writing the index.
+        EncoderError: its encoder can't be loaded.
     """
     place = Path(index_dir)
     snapshot.live_snapshot(place)  # where there is no index, no lock file is made either

@@ -232,16 +232,17 @@ class Index:
             return live
 
     def _open(self) -> Snapshot:
-        for attempt in range(OPEN_ATTEMPTS):
+        attempts = 1
+        while True:
             name = snapshot.live_snapshot(self.path)
             try:
                 opened = Snapshot(self.path, name)
                 opened.load()  # from here on no build can take its files away
                 return opened
             except IndexDamagedError:
-                if attempt == OPEN_ATTEMPTS - 1 or snapshot.live_snapshot(self.path) == name:
+                if attempts == OPEN_ATTEMPTS or snapshot.live_snapshot(self.path) == name:
                     raise
-        raise AssertionError("unreachable")
+                attempts += 1
 
     def status(self) -> IndexStatus:
         """The state of the index and of every file."""
@@ -309,6 +310,7 @@ def rollback(index_dir: str | Path) -> Rollback:
 
     Raises:
         IndexNotFoundError: there is no index, or no earlier snapshot of it.
+        IndexDamagedError: the earlier snapshot can't be read either.
         IndexLockedError: another process is writing the index.
     """
     place = Path(index_dir)

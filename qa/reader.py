@@ -185,7 +185,8 @@ def _readable(candidate: Retrieved) -> Iterator[tuple[Retrieved, Span]]:
     """
     seen: set[str] = set()
     for passage in (candidate.passage, *candidate.twins[:READ_TWINS]):
-        holder = candidate if passage is candidate.passage else replace(candidate, passage=passage, twins=())
+        # The twins stay with each holder: an equal sentence of another one is cited with it.
+        holder = candidate if passage is candidate.passage else replace(candidate, passage=passage)
         for span in passage.passage.sentences:
             text = " ".join(_text(holder, span).split()).casefold()
             if text not in seen or holder is candidate:

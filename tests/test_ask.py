@@ -227,6 +227,28 @@ def test_each_filling_of_a_template_can_be_the_answer(ask_files):
     assert qa.ask("Who is the tenant Otto Kern?").citations[0].source == "3.txt"
 
 
+def test_an_answer_that_several_near_duplicates_share_is_cited_under_each(ask_files):
+    notice = (
+        "This notice is given to all who use the hall of the old school in the village by the river. "
+        "It is valid from the first day of May until the last day of April of the year that follows. "
+        "The keeper is {name}. The hall is opened on request, against a small payment in advance."
+    )
+    keepers = {"1.txt": "Ann Lee", "2.txt": "Otto Kern", "3.txt": "Otto  Kern", "4.txt": "Otto Kern"}
+    qa = ask_files(
+        {
+            source: notice.format(name=name) + " " + "Thanks." * n
+            for n, (source, name) in enumerate(keepers.items())
+        }
+    )
+    kept = qa.search("Who is the keeper?")
+    assert [passage.source for passage in kept] == ["1.txt"]  # so the shared answer is in its twins alone
+    answer = qa.ask("Who is the keeper?")
+    shared = [c for c in answer.candidates if c.key.split() == "The keeper is Otto Kern.".split()]
+    assert len(shared) == 1
+    assert {citation.source for citation in shared[0].citations} == {"2.txt", "3.txt", "4.txt"}
+    assert_exact(qa, answer)
+
+
 def test_a_table_answers_with_a_row_and_never_with_its_header(ask_files):
     table = "# Travel\n\n| Destination | Daily allowance | Hotel limit |\n|---|---|---|\n"
     table += "| Zurich | 68 euros | 240 euros |\n| Lisbon | 41 euros | 150 euros |\n"
