@@ -1,0 +1,254 @@
+"""SQuAD-form files -> deduplicated questions, a held-aside part, and unanswerable variants.
+
+Whole articles are held aside where a source has real articles, and whole paragraphs elsewhere, so
+that nothing selected or calibrated on has been seen in training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+WEIGHTS = {
+    "squad2_25art": 2.0,
+    "squad11_13art": 1.6,
+    "squad_train_44articles": 1.4,
+    "squad_train_paras_a": 1.4,
+    "squad_train_paras_b": 1.4,
+    "squad_train_paras_c": 1.4,
+    "squad_train_sentences": 0.8,
+    "shifts_new_wiki": 1.5,
+    "shifts_reddit": 1.0,
+    "shifts_amazon_reviews": 0.7,
+    "qed_nq": 1.2,
+    "tydiqa_en": 1.2,
+    "mlqa_en": 1.6,
+    "quoref_contrast": 1.0,
+    "bioasq_factoid": 2.0,
+    "sciq_subset": 0.6,
+    "tatqa_text": 2.0,
+    "fairytaleqa": 0.4,
+    "bipar_en": 0.3,
+    "subjqa_train": 0.3,
+    "ester_single": 0.3,
+    "ood_race_train": 0.5,
+    "ood_race_val": 0.5,
+    "ood_duorc_train": 1.0,
+    "ood_duorc_val": 1.0,
+    "ood_relation_extraction_train": 1.0,
+    "ood_relation_extraction_val": 1.0,
+}
+"""How often a question of each source is read in one pass."""
+
+UNANSWERABLE_WEIGHT = 1.5
+"""Questions that people wrote to be unanswerable are rare and count so much more."""
+
+HARD_NEGATIVES = 0.18
+"""The share of answerable questions that are also asked of a similar paragraph without the answer."""
+
+ALTERED = 0.08
+"""The share of answerable questions that are also asked with a name, number or sense exchanged."""
+
+SEED = 20
+
+HELD_ARTICLES = {"squad2_25art": 4, "squad11_13art": 2, "shifts_new_wiki": 5}
+HELD_PARAGRAPHS = 0.03
+
+ARTICLE_SOURCES = frozenset({*HELD_ARTICLES, "qed_nq", "squad_train_44articles", "mlqa_en"})
+"""Their articles have titles that a document would have."""
+
+OPPOSITES = dict(
+    pair
+    for line in (
+        "first last, most least, largest smallest, biggest smallest, highest lowest, before after, "
+        "increase decrease, increased decreased, north south, northern southern, east west, "
+        "eastern western, male female, early late, earliest latest, began ended, start end, "
+        "include exclude, allowed forbidden, above below, oldest newest, old new, rich poor, "
+        "major minor, more less, best worst, public private, inside outside, always never, "
+        "strong weak, strongest weakest, minimum maximum, legal illegal, import export, "
+        "success failure, won lost, gained lost, accept reject, accepted rejected, longest shortest, "
+        "common rare, positive negative, internal external, formal informal, ancient modern, "
+        "upper lower, high low, hot cold, supported opposed, created destroyed, dependent independent, "
+        "possible impossible, agreed disagreed, similar different, light heavy, wet dry, "
+        "majority minority, beginning end, summer winter, victory defeat, buy sell, open closed"
+    ).split(", ")
+    for first, second in [line.split()]
+    for pair in ((first, second), (second, first))
+)
+
+_NEGATABLE = re.compile(r"\b(did|does|do|is|are|was|were|can|could|has|have|would|should)\b")
+_CONTRACTED = {"can": "can't"}
+_NAME = re.compile(r"(?<=[\w,;] )[A-Z][\w'-]+(?: (?:of |the )?[A-Z][\w'-]+)*")
+_NUMBER = re.compile(r"\b\d[\d,.]*\d\b|\b\d\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question about a paragraph; ``answers`` are (start, text), one for each annotator."""
+
+    text: str
+    context: str
+    answers: tuple[tuple[int, str], ...]
+    source: str
+    article: str
+
+    @property
+    def title(self) -> str:
+        """The title of its article where that is a real one, else nothing."""
+        return self.article.replace("_", " ") if self.source in ARTICLE_SOURCES else ""
+
+
+def read_questions(paths: Iterable[Path]) -> list[Question]:
+    """All questions, each (question, paragraph) pair once, answers that are not in place dropped."""
+    found: dict[tuple[str, str], Question] = {}
+    for path in paths:
+        for article in json.loads(path.read_text(encoding="utf-8"))["data"]:
+            kind, _, name = article["title"].partition("/")
+            source = article.get("source", kind)
+            name = article["title"] if "source" in article else name
+            for paragraph in article["paragraphs"]:
+                context = paragraph["context"]
+                for entry in paragraph["qas"]:
+                    question = _question(entry, context, source, name)
+                    if question is not None:
+                        found.setdefault((question.text, context), question)
+    return list(found.values())
+
+
+def _question(entry: dict[str, object], context: str, source: str, article: str) -> Question | None:
+    answers = tuple((answer["answer_start"], answer["text"]) for answer in entry["answers"])  # type: ignore[attr-defined]
+    right = tuple((start, text) for start, text in answers if text and context.startswith(text, start))
+    if answers and not right:
+        return None
+    return Question(" ".join(str(entry["question"]).split()), context, right, source, article)
+
+
+def hold_aside(questions: Sequence[Question], seed: int = SEED) -> tuple[list[Question], list[Question]]:
+    """Split into (to train on, held aside): whole articles or whole paragraphs of each source."""
+    rng = random.Random(seed)
+    articles: dict[str, set[str]] = defaultdict(set)
+    for question in questions:
+        articles[question.source].add(question.article)
+    held = {
+        (source, article)
+        for source, count in HELD_ARTICLES.items()
+        for article in rng.sample(sorted(articles[source]), min(count, len(articles[source]) // 2))
+    }
+
+    def is_held(question: Question) -> bool:
+        if question.source in HELD_ARTICLES:
+            return (question.source, question.article) in held
+        digest = hashlib.sha256(f"{seed}{question.context}".encode()).digest()
+        return int.from_bytes(digest[:4]) < HELD_PARAGRAPHS * 2**32
+
+    kept: list[Question] = []
+    aside: list[Question] = []
+    for question in questions:
+        (aside if is_held(question) else kept).append(question)
+    seen = {question.context for question in aside}
+    return [question for question in kept if question.context not in seen], aside
+
+
+def one_pass(questions: Sequence[Question], rng: random.Random) -> list[Question]:
+    """The questions of one pass, in random order: weighted sources, and unanswerable variants."""
+    drawn: list[Question] = []
+    for question in questions:
+        weight = WEIGHTS[question.source] * (1 if question.answers else UNANSWERABLE_WEIGHT)
+        drawn += [question] * (int(weight) + (rng.random() < weight % 1))
+    answerable = [question for question in drawn if question.answers]
+    drawn += hard_negatives(rng.sample(answerable, int(HARD_NEGATIVES * len(answerable))), questions, rng)
+    for question in rng.sample(answerable, int(ALTERED * len(answerable))):
+        drawn += altered(question, rng)
+    rng.shuffle(drawn)
+    return drawn
+
+
+def hard_negatives(
+    asked: Sequence[Question], questions: Sequence[Question], rng: random.Random
+) -> Iterator[Question]:
+    """Each question with one of the most similar other paragraphs that lack its answers.
+
+    Similar is TF-IDF of the question; the paragraphs are those of its article where that has
+    several, else those of its source.
+    """
+    rooms: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    for question in questions:
+        rooms[question.source, question.article][question.context] = None
+        rooms[question.source, ""][question.context] = None
+    by_room: dict[tuple[str, str], list[Question]] = defaultdict(list)
+    for question in asked:
+        own = (question.source, question.article)
+        by_room[own if len(rooms[own]) >= 5 else (question.source, "")].append(question)
+    for room, here in sorted(by_room.items()):
+        contexts = list(rooms[room])
+        if len(contexts) < 5:
+            continue
+        vectorizer = TfidfVectorizer(sublinear_tf=True, stop_words="english").fit(contexts)
+        matrix = vectorizer.transform(contexts).T.tocsc()
+        for first in range(0, len(here), 500):
+            part = here[first : first + 500]
+            similar = (vectorizer.transform([question.text for question in part]) @ matrix).toarray()
+            for question, row in zip(part, similar, strict=True):
+                ranked = [contexts[i] for i in row.argsort()[::-1][:8] if row[i] > 0]
+                lacking = [context for context in ranked if lacks(context, question)][:4]
+                if lacking:
+                    yield replace(question, context=rng.choice(lacking), answers=())
+
+
+def lacks(context: str, question: Question) -> bool:
+    """Whether the paragraph is another one and holds none of the answers."""
+    folded = context.casefold()
+    return context != question.context and all(text.casefold() not in folded for _, text in question.answers)
+
+
+def altered(question: Question, rng: random.Random) -> Iterator[Question]:
+    """The question with a name or number of its paragraph exchanged, its sense turned, or nothing.
+
+    After the kinds of unanswerable questions that people wrote for SQuAD 2.0 (Rajpurkar et al. 2018,
+    table 1): entity swap, negation, antonym.
+    """
+    ways = [_exchange(question, _NAME, rng), _exchange(question, _NUMBER, rng), _turned(question.text)]
+    if rng.random() < 0.25:
+        ways.append(_negated(question.text))
+    possible = [text for text in ways if text and text != question.text]
+    if possible:
+        yield replace(question, text=rng.choice(possible), answers=())
+
+
+def _exchange(question: Question, kind: re.Pattern[str], rng: random.Random) -> str:
+    own = kind.findall(question.text)
+    answers = " ".join(text for _, text in question.answers)
+    others = [
+        other
+        for other in dict.fromkeys(kind.findall(question.context))
+        if other not in question.text and other not in answers and len(other) > 1
+    ]
+    if not own or not others:
+        return ""
+    return question.text.replace(rng.choice(own), rng.choice(others), 1)
+
+
+def _turned(text: str) -> str:
+    for word in re.findall(r"\w+", text):
+        if word in OPPOSITES:
+            return re.sub(rf"\b{word}\b", OPPOSITES[word], text, count=1)
+    return ""
+
+
+def _negated(text: str) -> str:
+    return _NEGATABLE.sub(lambda found: _CONTRACTED.get(found[1], f"{found[1]}n't"), text, count=1)
+
+
+def composition(questions: Sequence[Question]) -> dict[str, tuple[int, int]]:
+    """(questions, unanswerable ones) by source."""
+    total = Counter(question.source for question in questions)
+    without = Counter(question.source for question in questions if not question.answers)
+    return {source: (total[source], without[source]) for source in sorted(total)}
