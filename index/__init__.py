@@ -6,7 +6,7 @@
 """
 
 from index.builder import default_index_dir, purge, rebuild, recorded_options, update
-from index.chunking import ChunkSettings
+from index.chunking import ChunkSettings, embedded_text
 from index.encoder import DEFAULT_ENCODER, Encoder, load_encoder
 from index.errors import (
     ClosedError,
@@ -21,6 +21,7 @@ from index.errors import (
     IndexMismatchError,
     IndexNotFoundError,
     IndexWriteError,
+    ModelError,
     NoTextLayerError,
     ParseError,
     SourceNotFoundError,
@@ -39,6 +40,7 @@ from index.model import (
     Rollback,
     Span,
 )
+from index.model_files import model_config, model_fingerprint, model_folder
 from index.opened import Index, Snapshot, open_index, rollback, status, verify
 from index.scan import ScanOptions
 
@@ -66,6 +68,7 @@ __all__ = [
     "IndexStatus",
     "IndexWriteError",
     "IndexedPassage",
+    "ModelError",
     "NoTextLayerError",
     "ParseError",
     "Passage",
@@ -79,8 +82,12 @@ __all__ = [
     "UsageError",
     "build",
     "default_index_dir",
+    "embedded_text",
     "has_content",
     "load_encoder",
+    "model_config",
+    "model_fingerprint",
+    "model_folder",
     "open_index",
     "phrases",
     "purge",

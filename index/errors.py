@@ -12,7 +12,8 @@
     ├── IndexLockedError            another process is writing this index
     ├── IndexWriteError             the index can't be written: a full disk, no permission
     ├── ClosedError                 the index was closed before the question came
-    ├── EncoderError                the encoder can't be loaded, or is not what it claims to be
+    ├── ModelError                  a model can't be found or loaded
+    │   └── EncoderError            the encoder can't be loaded, or is not what it claims to be
     └── ParseError                  one file can't be read; it becomes that file's status
         ├── EmptyFileError          status "empty"
         ├── NoTextLayerError        status "no_text_layer"
@@ -79,7 +80,11 @@ class ClosedError(FootnoteError):
     """The index was closed before the question came."""
 
 
-class EncoderError(FootnoteError):
+class ModelError(FootnoteError):
+    """A model can't be found or loaded."""
+
+
+class EncoderError(ModelError):
     """The encoder can't be loaded, or its files are not what they should be."""
 
 
