@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from index import FootnoteError, UsageError, terminal
+from qa.options import Models, ReaderOption, RerankerOption, models
 
 if TYPE_CHECKING:
     from qa import QA
@@ -40,6 +41,8 @@ def serve(
         str, typer.Option(help="The address to listen on; there is no password: 0.0.0.0 lets everyone in.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes any free one.")] = 7860,
+    reader: ReaderOption = None,
+    reranker: RerankerOption = None,
     quiet: terminal.QuietOption = False,
     verbose: terminal.VerboseOption = False,
 ) -> int:
@@ -49,8 +52,8 @@ def serve(
     """
     terminal.set_verbosity(quiet, verbose)
     chosen = _free_port(host, port)  # before a build that may take long
-    with _opened(folder, index, quiet) as qa:
-        with terminal.waiting("Loading the encoder and the page ..."):
+    with _opened(folder, index, models(reader, reranker), quiet) as qa:
+        with terminal.waiting("Loading the models and the page ..."):
             address = _launched(qa, host, chosen)
         terminal.stdout().print(f"Footnote is at {address} (Ctrl-C stops it)", highlight=False)
         threading.Event().wait()
@@ -73,14 +76,14 @@ def main() -> None:
     terminal.run(cli, "footnote-web")
 
 
-def _opened(folder: Path | None, index: Path | None, quiet: bool) -> QA:
+def _opened(folder: Path | None, index: Path | None, chosen: Models, quiet: bool) -> QA:
     """Open the index: as it is where only it is named, else after an update from the folder."""
     from qa import QA
 
     if folder is None and (index is not None or not DEFAULT_FOLDER.is_dir()):
-        return QA.open(terminal.find_index(index))
+        return QA.open(terminal.find_index(index), **chosen)
     with terminal.progress(quiet) as progress:
-        return QA.from_folder(folder or DEFAULT_FOLDER, index, progress=progress)
+        return QA.from_folder(folder or DEFAULT_FOLDER, index, progress=progress, **chosen)
 
 
 def _free_port(host: str, port: int) -> int:

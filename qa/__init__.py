@@ -6,8 +6,11 @@
 """
 
 from qa.engine import QA
-from qa.errors import CalibrationError, QuestionError, QuestionSetError
+from qa.errors import CalibrationError, QuestionError, QuestionSetError, ReaderError
+from qa.hub import load_reader, load_reranker
 from qa.model import Answer, Candidate, Citation, Evidence
+from qa.reranker import Reranker
+from qa.span_model import SpanModel
 
 __all__ = [
     "QA",
@@ -18,4 +21,9 @@ __all__ = [
     "Evidence",
     "QuestionError",
     "QuestionSetError",
+    "ReaderError",
+    "Reranker",
+    "SpanModel",
+    "load_reader",
+    "load_reranker",
 ]

@@ -14,6 +14,7 @@ import typer
 from index import terminal
 from index.__main__ import app as index_app
 from qa.errors import QuestionError, QuestionSetError
+from qa.options import ReaderOption, RerankerOption, models
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -51,6 +52,8 @@ def ask_command(
     min_confidence: ConfidenceOption = None,
     source: SourceOption = None,
     k: PassagesOption = 10,
+    reader: ReaderOption = None,
+    reranker: RerankerOption = None,
     batch: Annotated[
         str | None,
         typer.Option(
@@ -73,11 +76,11 @@ def ask_command(
         raise QuestionError("the question is empty; ask something about the documents")
     from qa.engine import QA
 
-    with QA.open(terminal.find_index(index)) as qa:
+    with QA.open(terminal.find_index(index), **models(reader, reranker)) as qa:
         if batch is not None:
             with _lines(batch) as lines:
                 return _print_answers(qa, lines, min_confidence, k)
-        with terminal.waiting("Loading the encoder and reading ..."):
+        with terminal.waiting("Loading the models and reading ..."):
             answer = qa.ask(str(question), source, min_confidence, k)
     if as_json:
         terminal.print_json(answer.to_dict())
@@ -93,6 +96,7 @@ def search_command(
     as_json: terminal.JsonOption = False,
     source: SourceOption = None,
     k: PassagesOption = 10,
+    reranker: RerankerOption = None,
     quiet: terminal.QuietOption = False,
     verbose: terminal.VerboseOption = False,
 ) -> int:
@@ -106,8 +110,8 @@ def search_command(
 
     terminal.set_verbosity(quiet, verbose)
     with (
-        QA.open(terminal.find_index(index)) as qa,
-        terminal.waiting("Loading the encoder and searching ..."),
+        QA.open(terminal.find_index(index), **models(None, reranker)) as qa,
+        terminal.waiting("Loading the models and searching ..."),
     ):
         passages = qa.search(query, k, source)
     if as_json:
@@ -128,6 +132,8 @@ def evaluate_command(
         Path | None,
         typer.Option("--index", metavar="DIR", help="Keep the index here.  [default: a temporary one]"),
     ] = None,
+    reader: ReaderOption = None,
+    reranker: RerankerOption = None,
     quiet: terminal.QuietOption = False,
     verbose: terminal.VerboseOption = False,
 ) -> int:
@@ -143,13 +149,54 @@ def evaluate_command(
     with (
         _place(index) as place,
         terminal.progress(quiet) as progress,
-        QA.from_folder(bench_dir / "docs", place, progress=progress) as qa,
+        QA.from_folder(bench_dir / "docs", place, progress=progress, **models(reader, reranker)) as qa,
     ):
         figures = evaluate(qa, questions, progress)
     if as_json:
         terminal.print_json(figures)
     else:
         _show_figures(figures)
+    return terminal.DONE
+
+
+@app.command("calibrate")
+def calibrate_command(
+    questions: Annotated[
+        Path, typer.Argument(help="Questions as evaluate reads them, also some that nothing answers.")
+    ],
+    index: terminal.IndexOption = None,
+    as_json: terminal.JsonOption = False,
+    reader: ReaderOption = None,
+    reranker: RerankerOption = None,
+    quiet: terminal.QuietOption = False,
+    verbose: terminal.VerboseOption = False,
+) -> int:
+    """Fit the confidence and the refusal threshold to an index, an encoder or a reader.
+
+    Example: python -m qa calibrate questions.jsonl --index .footnote/reports
+    """
+    from dataclasses import asdict
+
+    from qa.calibrate import calibrate, save
+    from qa.engine import QA
+    from qa.evaluate import read_questions
+
+    terminal.set_verbosity(quiet, verbose)
+    asked = read_questions(questions)
+    with (
+        QA.open(terminal.find_index(index), **models(reader, reranker)) as qa,
+        terminal.progress(quiet) as progress,
+    ):
+        calibration = calibrate(qa, asked, progress)
+        path = save(calibration, qa.index_dir)
+    if as_json:
+        terminal.print_json(asdict(calibration))
+    else:
+        terminal.stdout().print(
+            f"Fitted to {len(asked):,} questions; refuses below {calibration.min_confidence:.0%}. "
+            f"Kept in {path}",
+            highlight=False,
+        )
     return terminal.DONE
 
 

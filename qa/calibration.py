@@ -1,21 +1,23 @@
 """Scores -> the probability that the answer is right, and the threshold under which it is refused.
 
 A logistic model over a few signals of the whole search. It holds for the encoder and the reader that
-it was fitted with, and is not used with others.
+it was fitted with and is refused with others. The shipped one is in ``models/``; ``python -m qa
+calibrate`` writes one into an index directory, where it goes before the shipped one.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import exp
+from math import exp, isfinite
 from pathlib import Path
 
-from index import Snapshot, question_terms, terms
-from qa.reader import ScoredSpan
+from qa.errors import CalibrationError, CalibrationMismatchError
+from qa.signals import SIGNALS
 
-CALIBRATION_PATH = Path(__file__).parent / "models" / "calibration.json"
+SHIPPED_PATH = Path(__file__).parent / "models" / "calibration.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,32 +36,47 @@ class Calibration:
         return 1 / (1 + exp(-max(min(logit, 50.0), -50.0)))
 
 
-def load_calibration(encoder_fingerprint: str, reader_id: str) -> Calibration | None:
-    """The shipped calibration, if it was fitted with this encoder and this reader; else None."""
-    calibration = Calibration(**json.loads(CALIBRATION_PATH.read_text(encoding="utf-8")))
-    if (calibration.encoder, calibration.reader) != (encoder_fingerprint, reader_id):
+def calibration_path(index_dir: Path, encoder: str, reader: str) -> Path:
+    """Where an index keeps the calibration for this encoder and this reader."""
+    ids = hashlib.sha256(f"{encoder}\n{reader}".encode()).hexdigest()[:12]
+    return index_dir / f"calibration-{ids}.json"
+
+
+def find_calibration(index_dir: Path, encoder: str, reader: str) -> Calibration | None:
+    """The calibration of the index, else the shipped one where it was fitted with these, else None.
+
+    Raises:
+        CalibrationError: the index's own can't be read, or is of another encoder or reader.
+    """
+    own = calibration_path(index_dir, encoder, reader)
+    if own.exists():
+        return read_calibration(own, encoder, reader)
+    try:
+        return read_calibration(SHIPPED_PATH, encoder, reader)
+    except CalibrationMismatchError:
         return None
-    return calibration
 
 
-def signals(
-    question: str, snapshot: Snapshot, spans: Sequence[ScoredSpan], place: int = 0
-) -> dict[str, float]:
-    """What the model sees of the answer at ``place`` among ``spans``, which stand best first."""
-    chosen = spans[place]
-    passage = chosen.retrieved.passage.passage
-    asked = snapshot.term_weights(question_terms(question))
-    mass = sum(asked.values()) or 1.0
-    there = set(terms(passage.context)) | set(terms(passage.text))
-    missing = [weight for term, weight in asked.items() if term not in there]
-    others = [span.score for number, span in enumerate(spans) if number != place]
-    return {
-        "score": chosen.score,
-        "margin": chosen.score - max(others) if others else 0.0,
-        "cosine": chosen.features["cosine"],
-        "passage_cosine": chosen.features["passage_cosine"],
-        "passage_bm25": chosen.features["passage_bm25"],
-        "missing_share": sum(missing) / mass if asked else 1.0,
-        "rarest_missing": max(missing, default=0.0) / max(asked.values(), default=1.0),
-        "lacks_kind": max(chosen.features[f"lacks_{kind}"] for kind in ("number", "time", "name")),
-    }
+def read_calibration(path: Path, encoder: str, reader: str) -> Calibration:
+    """Read a calibration that was fitted with this encoder and this reader.
+
+    Raises:
+        CalibrationMismatchError: it was fitted with others.
+        CalibrationError: it can't be read, or is of another version.
+    """
+    again = "make it again with: python -m qa calibrate QUESTIONS.jsonl"
+    try:
+        found = Calibration(**json.loads(path.read_text(encoding="utf-8")))
+        if not (0 <= found.min_confidence <= 1 and isfinite(sum(found.weights.values(), found.bias))):
+            raise ValueError("a number is out of range")
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise CalibrationError(f"the calibration {path} can't be read ({error}); {again}") from error
+    if (found.encoder, found.reader) != (encoder, reader):
+        raise CalibrationMismatchError(
+            f"the calibration {path} was fitted with the encoder {found.encoder} and the reader "
+            f"{found.reader}, not with {encoder} and {reader}; make one with: "
+            "python -m qa calibrate QUESTIONS.jsonl"
+        )
+    if not set(found.weights) <= set(SIGNALS):
+        raise CalibrationError(f"the calibration {path} is of another version of Footnote; {again}")
+    return found

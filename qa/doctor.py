@@ -13,12 +13,14 @@ from typing import Any, NoReturn
 
 from index import DEFAULT_ENCODER, FootnoteError, load_encoder, verify
 from qa.engine import QA
+from qa.span_model import BundledSpanModel
 
 PACKAGES = (
     "footnote-qa",
     "sentence-transformers",
     "torch",
     "faiss-cpu",
+    "openvino",
     "tantivy",
     "pypdfium2",
     "gradio",
@@ -40,7 +42,8 @@ def examine(index_dir: Path | None) -> Iterator[Check]:
     for package in PACKAGES:
         yield _check(f"package {package}", lambda package=package: version(package))  # type: ignore[misc]
     yield Check("python", ok=True, detail=python_version())
-    yield _check("model, offline", _encode_offline)
+    yield _check("encoder, offline", _encode_offline)
+    yield _check("reader, offline", _read_offline)
     if index_dir is None:
         yield Check("index", ok=True, detail="none here; make one with: python -m index rebuild FOLDER")
         return
@@ -62,6 +65,13 @@ def _encode_offline() -> str:
         encoder = load_encoder(DEFAULT_ENCODER)
         vector = encoder.encode_question("ready")
     return f"{encoder.name}, checksum right, {len(vector)} dimensions"
+
+
+def _read_offline() -> str:
+    with no_network():
+        reader = BundledSpanModel()
+        reader.load()
+    return f"{reader.id}, checksum right"
 
 
 def _verified(index_dir: Path) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -12,7 +13,6 @@ from index import (
     DocumentStatus,
     Encoder,
     Index,
-    IndexedPassage,
     IndexStatus,
     Progress,
     Snapshot,
@@ -21,11 +21,16 @@ from index import (
     phrases,
     update,
 )
-from qa.calibration import load_calibration, signals
+from qa.calibration import find_calibration
+from qa.citations import citations, evidence
 from qa.errors import CalibrationError, QuestionError
-from qa.model import Answer, Candidate, Citation, Evidence
-from qa.reader import ScoredSpan, load_reader
+from qa.evidence import Proposal, proposals
+from qa.model import Answer, Candidate, Evidence
+from qa.reader import ScoredSpan, read
+from qa.reranker import Reranker, rerank
 from qa.retriever import Retrieved, retrieve
+from qa.signals import signals
+from qa.span_model import BundledSpanModel, SpanModel
 
 _Result = TypeVar("_Result")
 
@@ -38,27 +43,61 @@ RETRIEVED = 20
 
 MAX_K = 100
 
+READER_BONUS = 1.0
+"""What a passage gains in rank, in points of the retriever's score, by holding a certain answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a search came to before any judgement, best first.
+
+    ``retrieved`` stands as the retriever ranked it, ``passages`` as the reader did.
+    """
+
+    question: str
+    notice: str
+    snapshot: Snapshot
+    retrieved: tuple[Retrieved, ...]
+    proposals: tuple[Proposal, ...]
+    passages: tuple[Retrieved, ...]
+
 
 class QA:
     """Answers questions about an index with verbatim quotes. Safe to use from several threads."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(
+        self, index: Index, reader: SpanModel | None = None, reranker: Reranker | None = None
+    ) -> None:
         """Answer from ``index``, which is closed with this object; see `open` and `from_folder`."""
         self._index = index
-        self._reader = load_reader()
-        self.calibration = load_calibration(index.encoder.fingerprint, self._reader.id)
+        self.reader: SpanModel = reader or BundledSpanModel()
+        self.reranker = reranker
+        self.calibration = find_calibration(index.path, *self.ids)
 
     @classmethod
-    def open(cls, index_dir: str | Path, encoder: Encoder | None = None) -> Self:
+    def open(
+        cls,
+        index_dir: str | Path,
+        encoder: Encoder | None = None,
+        reader: SpanModel | None = None,
+        reranker: Reranker | None = None,
+    ) -> Self:
         """Open the index in ``index_dir``.
+
+        Args:
+            index_dir: the directory of the index.
+            encoder: the encoder that made it, if it is loaded already.
+            reader: finds the spans; None for the bundled one, see `load_reader`.
+            reranker: orders the passages anew; None for none, see `load_reranker`.
 
         Raises:
             IndexNotFoundError: there is no index.
             IndexMismatchError: it was made with another format, encoder or chunker.
             IndexDamagedError: a file of it is missing or can't be read.
             EncoderError: its encoder can't be loaded.
+            CalibrationError: its calibration can't be read.
         """
-        return cls(open_index(index_dir, encoder))
+        return cls(open_index(index_dir, encoder), reader, reranker)
 
     @classmethod
     def from_folder(
@@ -67,6 +106,8 @@ class QA:
         index_dir: str | Path | None = None,
         *,
         encoder: Encoder | None = None,
+        reader: SpanModel | None = None,
+        reranker: Reranker | None = None,
         progress: Progress | None = None,
     ) -> Self:
         """Bring the index of ``folder`` up to date, making it if absent, and open it.
@@ -80,7 +121,7 @@ class QA:
             EncoderError: the encoder can't be loaded.
         """
         report = update(folder, index_dir, encoder=encoder, progress=progress)
-        return cls.open(report.index_dir, encoder)
+        return cls.open(report.index_dir, encoder, reader, reranker)
 
     def __enter__(self) -> Self:
         """Return the object itself."""
@@ -96,9 +137,23 @@ class QA:
         """Let go of the index."""
         self._index.close()
 
+    @property
+    def ids(self) -> tuple[str, str]:
+        """The encoder's fingerprint and the reader's id (with the re-ranker's): what a calibration is for."""
+        ranked = f" + {self.reranker.id}" if self.reranker is not None else ""
+        return self._index.encoder.fingerprint, self.reader.id + ranked
+
+    @property
+    def index_dir(self) -> Path:
+        """The directory of the index."""
+        return self._index.path
+
     def load(self) -> None:
-        """Load index and encoder now rather than at the first question."""
+        """Load index, encoder and reader now rather than at the first question."""
         self._index.live().load()
+        self.reader.load()
+        if self.reranker is not None:
+            self.reranker.load()
         self._index.encoder.encode_question("ready")
 
     def ask(
@@ -125,18 +180,12 @@ class QA:
         """
         threshold = self._threshold(min_confidence)
         clock = _Clock()
-        encoder = self._index.encoder
-        asked, notice = _fitted(_cleaned(question), encoder)
-        snapshot = self._index.live()
-        within = snapshot.match(_checked_sources(sources))
-        vector = clock.time("encode", lambda: encoder.encode_question(asked))
-        found = retrieve(snapshot, asked, vector, max(_checked_k(k), RETRIEVED), within, clock.add)
-        spans = clock.time("read", lambda: self._reader.read(asked, vector, found, encoder, snapshot))
-        if not found and phrases(asked):
-            notice = (
-                f"{notice} No passage holds these words in this order: {', '.join(phrases(asked))}.".strip()
-            )
-        candidates = clock.time("rank", lambda: self._candidates(asked, snapshot, spans))
+        found = self._find(question, sources, _checked_k(k), clock)
+        notice = found.notice
+        if not found.retrieved and phrases(found.question):
+            missing = ", ".join(phrases(found.question))
+            notice = f"{notice} No passage holds these words in this order: {missing}.".strip()
+        candidates = clock.time("rank", lambda: self._candidates(found))
         confidence = candidates[0].confidence if candidates else None
         if self.calibration is not None and confidence is None:
             confidence = 0.0
@@ -149,10 +198,34 @@ class QA:
             confidence=confidence,
             citations=best.citations if best else (),
             candidates=candidates,
-            passages=tuple(_evidence(passage) for passage in found[:k]),
-            question=asked,
+            passages=tuple(evidence(passage) for passage in found.passages[:k]),
+            question=found.question,
             timings=clock.timings(),
             notice=notice,
+        )
+
+    def find(self, question: str, sources: Sequence[str] | None = None) -> Findings:
+        """Retrieve and read without judging what was found; raises what `ask` does."""
+        return self._find(question, sources, RETRIEVED, _Clock())
+
+    def _find(self, question: str, sources: Sequence[str] | None, k: int, clock: _Clock) -> Findings:
+        encoder = self._index.encoder
+        asked, notice = _fitted(_cleaned(question), encoder)
+        snapshot = self._index.live()
+        within = snapshot.match(_checked_sources(sources))
+        vector = clock.time("encode", lambda: encoder.encode_question(asked))
+        retrieved = retrieve(snapshot, asked, vector, max(k, RETRIEVED), within, clock.add)
+        if self.reranker is not None:
+            ranked, reranker = retrieved, self.reranker
+            retrieved = clock.time("rerank", lambda: rerank(asked, ranked, reranker))
+        spans = clock.time("read", lambda: read(asked, retrieved, self.reader))
+        return Findings(
+            question=asked,
+            notice=notice,
+            snapshot=snapshot,
+            retrieved=tuple(retrieved),
+            proposals=tuple(proposals(spans)),
+            passages=_reranked(retrieved, spans),
         )
 
     def _threshold(self, min_confidence: float | None) -> float:
@@ -162,8 +235,9 @@ class QA:
             raise QuestionError(f"min_confidence is {min_confidence}; give a probability from 0 to 1")
         if self.calibration is None:
             raise CalibrationError(
-                f"there is no calibration for the encoder {self._index.encoder.name}, so a confidence can't "
-                "be asked for; leave --min-confidence out, or use the bundled encoder"
+                f"there is no calibration for the encoder {self._index.encoder.name} with this reader, so a "
+                "confidence can't be asked for; leave --min-confidence out, or make one with: "
+                "python -m qa calibrate QUESTIONS.jsonl"
             )
         return min_confidence
 
@@ -179,9 +253,12 @@ class QA:
         snapshot = self._index.live()
         within = snapshot.match(_checked_sources(sources))
         vector = self._index.encoder.encode_question(asked)
-        return tuple(
-            _evidence(passage) for passage in retrieve(snapshot, asked, vector, _checked_k(k), within)
-        )
+        if self.reranker is None:
+            found = retrieve(snapshot, asked, vector, _checked_k(k), within)
+        else:
+            pool = retrieve(snapshot, asked, vector, max(_checked_k(k), RETRIEVED), within)
+            found = rerank(asked, pool, self.reranker)[:k]
+        return tuple(evidence(passage) for passage in found)
 
     def text(self, source: str) -> str:
         """The extracted text of a document, to which all offsets refer.
@@ -202,28 +279,33 @@ class QA:
     def sample(self, count: int) -> tuple[Evidence, ...]:
         """``count`` passages spread evenly over the documents, with score 0."""
         return tuple(
-            _evidence(Retrieved(passage, 0.0, 0.0, 0.0)) for passage in self._index.live().sample(count)
+            evidence(Retrieved(passage, 0.0, 0.0, 0.0)) for passage in self._index.live().sample(count)
         )
 
-    def _candidates(
-        self, question: str, snapshot: Snapshot, spans: Sequence[ScoredSpan]
-    ) -> tuple[Candidate, ...]:
-        """The best answers, equal ones joined with all their citations."""
-        merged: dict[str, list[int]] = {}
-        for place, span in enumerate(spans):
-            merged.setdefault(_folded(span.text), []).append(place)
+    def _candidates(self, found: Findings) -> tuple[Candidate, ...]:
+        """The best answers, each with all its citations."""
         candidates: list[Candidate] = []
         # What a question finds that has no content word, or none that the documents know, is chance.
-        ceiling = 1.0 if has_content(question) and snapshot.holds_any(question) else 0.0
-        for places in list(merged.values())[:CANDIDATES]:
-            text = spans[places[0]].text
+        is_known = has_content(found.question) and found.snapshot.holds_any(found.question)
+        ceiling = 1.0 if is_known else 0.0
+        for place, proposal in enumerate(found.proposals[:CANDIDATES]):
             confidence = None
             if self.calibration is not None:
-                found = signals(question, snapshot, spans, places[0])
+                seen = signals(found.question, found.snapshot, found.retrieved, found.proposals, place)
                 # Candidates stand in the reader's order; a later one is not surer than an earlier.
-                ceiling = confidence = min(ceiling, self.calibration.probability(found))
-            cited = {(c.source, c.start): c for place in places for c in _citations(spans[place])}
-            candidates.append(Candidate(text, text, confidence, tuple(cited.values())))
+                ceiling = confidence = min(ceiling, self.calibration.probability(seen))
+            cited = {
+                (citation.source, citation.start): citation
+                for span in (proposal.best, *proposal.others)
+                for citation in reversed(list(citations(found.question, span)))
+            }
+            first = next(citations(found.question, proposal.best))
+            places = (
+                first,
+                *(c for c in cited.values() if (c.source, c.start) != (first.source, first.start)),
+            )
+            key = first.quote[first.key_start - first.start : first.key_end - first.start]
+            candidates.append(Candidate(first.quote, key, confidence, places))
         return tuple(candidates)
 
 
@@ -283,57 +365,14 @@ def _checked_sources(sources: Sequence[str] | None) -> Sequence[str] | None:
     return sources
 
 
-def _folded(text: str) -> str:
-    return " ".join(text.split()).casefold()
-
-
-def _citations(span: ScoredSpan) -> Iterator[Citation]:
-    """Every place of the span's sentence: its own, and equal sentences of the passage's twins."""
-    yield from _places(span.retrieved.passage, span.start, span.end)
-    wanted = _folded(span.text)
-    for twin in span.retrieved.twins:
-        passage = twin.passage
-        for start, end in passage.sentences:
-            if _folded(passage.text[start - passage.start : end - passage.start]) == wanted:
-                yield from _places(twin, start, end)
-
-
-def _places(found: IndexedPassage, start: int, end: int) -> Iterator[Citation]:
-    passage = found.passage
-    quote = passage.text[start - passage.start : end - passage.start]
-    for source in found.sources:
-        yield Citation(
-            source=source,
-            start=start,
-            end=end,
-            quote=quote,
-            key_start=start,
-            key_end=end,
-            context_start=start,
-            context_end=end,
-            context=quote,
-            page=passage.page,
-            heading=list(passage.heading),
-            title=_title(found, source),
-        )
-
-
-def _title(found: IndexedPassage, source: str) -> str:
-    return found.title or PurePosixPath(source).name
-
-
-def _evidence(retrieved: Retrieved) -> Evidence:
-    found = retrieved.passage
-    passage = found.passage
-    twins = [(s, t.passage.start, t.passage.end) for t in retrieved.twins for s in t.sources]
-    return Evidence(
-        score=retrieved.score,
-        source=found.sources[0],
-        start=passage.start,
-        end=passage.end,
-        text=passage.text,
-        page=passage.page,
-        heading=list(passage.heading),
-        title=_title(found, found.sources[0]),
-        also_in=(*((source, passage.start, passage.end) for source in found.sources[1:]), *twins),
-    )
+def _reranked(retrieved: Sequence[Retrieved], spans: Sequence[ScoredSpan]) -> tuple[Retrieved, ...]:
+    """The passages with what the reader found in them added to their scores, best first."""
+    likelihood: dict[int, float] = {}
+    for span in spans:
+        candidate = span.candidate.passage.id
+        likelihood[candidate] = max(span.likelihood, likelihood.get(candidate, 0.0))
+    scored = [
+        replace(one, score=one.score + READER_BONUS * likelihood.get(one.passage.id, 0.0))
+        for one in retrieved
+    ]
+    return tuple(sorted(scored, key=lambda one: -one.score))

@@ -5,12 +5,15 @@
     FootnoteError                       (index) base of every error raised on purpose
     ├── QuestionError                   the question can't be asked: exit code 2
     ├── QuestionSetError                a file of questions can't be read: exit code 2
-    └── CalibrationError                a threshold was asked for where no calibration fits: exit code 2
+    ├── CalibrationError                no calibration fits, or it can't be read: exit code 2
+    │   └── CalibrationMismatchError    it was fitted with another encoder or reader
+    └── ModelError                      (index) a model can't be found or loaded: exit code 1
+        └── ReaderError                 the reader or the re-ranker can't be loaded
 """
 
 from __future__ import annotations
 
-from index import UsageError
+from index import ModelError, UsageError
 
 
 class QuestionError(UsageError):
@@ -22,4 +25,12 @@ class QuestionSetError(UsageError):
 
 
 class CalibrationError(UsageError):
-    """``min_confidence`` was given, and there is no calibration for this encoder."""
+    """A confidence was asked for, and no calibration fits this encoder and this reader."""
+
+
+class CalibrationMismatchError(CalibrationError):
+    """A calibration was fitted with another encoder or another reader."""
+
+
+class ReaderError(ModelError):
+    """The reader or the re-ranker is missing, damaged or of another kind."""

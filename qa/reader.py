@@ -1,194 +1,202 @@
 """Candidate passages -> scored answer spans.
 
-The reader scores whole sentences with a linear model over a few features of question, sentence and
-passage (its weights: ``models/sentence_reader.json``, made by ``training/sentence_reader.py``).
-Offsets come from the passage's stored sentence ranges and are never searched for.
+The span model gives start and end logits for each word piece and a null score for each window; the
+reader turns them into the best spans of each window. Offsets come from the tokenizer and the passage
+and are never searched for. After Devlin et al. 2019 (BERT, section 4.3): a span's score is the sum of
+its two logits, and its gap what that is above the null score; the gap compares spans of different
+windows.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import threading
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import log1p
-from pathlib import Path
+from math import exp
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index import Encoder, Snapshot, Span, question_terms, terms
+from index import IndexedPassage, Passage, Span
 from qa.retriever import Retrieved
+from qa.span_model import SpanModel, Text, Window
 
-READ_PASSAGES = 6
-"""How many passages are read: on training articles the answer stands in a later one in 4% of questions."""
+READ_PASSAGES = 8
+"""How many passages are read; docs/reader.md has the curve."""
 
-READ_TWINS = 30
-"""How many near-duplicates of a passage are read for what they say otherwise."""
+READ_TWINS = 8
+"""How many near-duplicates that say something else are read besides."""
 
-KEPT_SENTENCES = 20_000
-"""30 MB of vectors of 384."""
+SPANS_OF_A_WINDOW = 4
+SPAN_PIECES = 30
+RETRIEVAL_WEIGHT = 6.0
+"""What one point of the retriever's score is worth in logits; docs/reader.md has the curve."""
 
-MODEL_PATH = Path(__file__).parent / "models" / "sentence_reader.json"
-
-_NUMBER = re.compile(
-    r"how (?:many|much|old|long|far|tall|large|big|high|fast|often|deep)|what (?:percent|number|age)"
+_UNSPACED = re.compile(  # Thai to Khmer, Chinese, Japanese: no spaces between words, so no ends to widen to
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\U00020000-\U0003ffff]"
 )
-_TIME = re.compile(
-    r"\bwhen\b|what (?:year|date|day|month|time|century|decade)|which (?:year|month|day|century)"
-)
-_PERSON = re.compile(r"\bwho(?:m|se)?\b")
-# Not "one", "once" or "half", which mostly count nothing ("one of the largest").
-_HAS_NUMBER = re.compile(
-    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|"
-    r"hundreds?|thousands?|millions?|billions?|dozens?)\b",
-    re.IGNORECASE,
-)
-_HAS_TIME = re.compile(
-    r"\b\d{3,4}s?\b|\b(?:january|february|march|april|may|june|july|august|september|october|november|december|"
-    r"monday|tuesday|wednesday|thursday|friday|saturday|sunday|century|spring|summer|autumn|winter|today|"
-    r"yesterday|tomorrow|years?|months?|weeks?|days?|hours?)\b",
-    re.IGNORECASE,
-)
-_HAS_NAME = re.compile(r"(?<=[\w,;:'’\"”)] )[A-Z]\w+|^[A-Z][\w.]+ [A-Z]\w+")
+_JOINER = "\u200d"
+_INVISIBLE_IN_WORDS = "\u00ad\u200c" + _JOINER
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredSpan:
-    """A sentence of a retrieved passage, with the reader's score and the features behind it."""
+    """A span of a passage that was read.
 
-    retrieved: Retrieved
+    Attributes:
+        candidate: the passage that was read, or the one whose near-duplicate was.
+        place: what was read: the candidate or one of its twins.
+        start: the first code point in the document.
+        end: the code point after the last.
+        gap: its logits above those of no answer in its window.
+        score: what it is ranked by: the gap and the retriever's score.
+    """
+
+    candidate: Retrieved
+    place: Retrieved
     start: int
     end: int
+    gap: float
     score: float
-    features: Mapping[str, float]
+
+    @property
+    def likelihood(self) -> float:
+        """The gap as a probability, against no answer in its window."""
+        return 1 / (1 + exp(-max(-50.0, min(50.0, self.gap))))
 
     @property
     def text(self) -> str:
-        """The sentence, verbatim."""
-        return _text(self.retrieved, (self.start, self.end))
+        """The span, verbatim."""
+        passage = self.place.passage.passage
+        return passage.text[self.start - passage.start : self.end - passage.start]
 
 
-class SentenceReader:
-    """A linear model over sentences. Safe to use from several threads.
+def read(question: str, retrieved: Sequence[Retrieved], model: SpanModel) -> list[ScoredSpan]:
+    """The best spans of the best passages, best first; of overlapping spans only the best stays.
 
-    It keeps the vectors of the sentences it read last: questions about a collection come back to
-    the same passages, and embedding their sentences is most of what an answer costs.
+    Args:
+        question: the stand-alone question.
+        retrieved: the candidate passages, best first.
+        model: gives the logits.
     """
-
-    def __init__(self, id: str, weights: Mapping[str, float]) -> None:
-        """Take the model's weights by feature; ``id`` changes whenever its scores could."""
-        self.id = id
-        self.weights = weights
-        self._kept: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def read(
-        self,
-        question: str,
-        vector: NDArray[np.float32],
-        retrieved: Sequence[Retrieved],
-        encoder: Encoder,
-        snapshot: Snapshot,
-    ) -> list[ScoredSpan]:
-        """Score every sentence of the best passages, best first; overlaps of passages count once.
-
-        Args:
-            question: the stand-alone question.
-            vector: its unit vector.
-            retrieved: the candidate passages, best first.
-            encoder: embeds the sentences.
-            snapshot: gives the weights of the question's terms.
-        """
-        spans = [pair for candidate in retrieved[:READ_PASSAGES] for pair in _readable(candidate)]
-        if not spans:
-            return []
-        asked = snapshot.term_weights(question_terms(question))
-        cosines = self._vectors([_text(candidate, span) for candidate, span in spans], encoder) @ vector
-        best: dict[tuple[str, Span], ScoredSpan] = {}
-        for (candidate, span), cosine in zip(spans, cosines, strict=True):
-            features = sentence_features(question, asked, candidate, span, float(cosine), retrieved[0].score)
-            score = sum(weight * features[name] for name, weight in self.weights.items())
-            place = (candidate.passage.sources[0], span)
-            if place not in best or score > best[place].score:
-                best[place] = ScoredSpan(candidate, *span, score, features)
-        return sorted(best.values(), key=lambda scored: -scored.score)
-
-    def _vectors(self, sentences: Sequence[str], encoder: Encoder) -> NDArray[np.float32]:
-        with self._lock:
-            known = {text: self._kept[text] for text in sentences if text in self._kept}
-        new = [text for text in dict.fromkeys(sentences) if text not in known]
-        if new:
-            known.update(zip(new, encoder.encode_passages(new), strict=True))
-        with self._lock:
-            for text in sentences:
-                self._kept[text] = known[text]
-                self._kept.move_to_end(text)
-            while len(self._kept) > KEPT_SENTENCES:
-                self._kept.popitem(last=False)
-        return np.stack([known[text] for text in sentences])
+    readable = list(_readable(retrieved))
+    if not readable:
+        return []
+    windows = model.windows(
+        question,
+        [Text(place.passage.passage.context, place.passage.passage.text) for _, place in readable],
+    )
+    spans = [
+        ScoredSpan(candidate, place, start, end, gap, gap + RETRIEVAL_WEIGHT * place.score)
+        for (candidate, place), found in zip(readable, windows, strict=True)
+        for window in found
+        for start, end, gap in _placed(window, place.passage)
+    ]
+    return _without_overlaps(sorted(spans, key=lambda span: -span.score))
 
 
-def load_reader() -> SentenceReader:
-    """The shipped reader."""
-    return SentenceReader(**json.loads(MODEL_PATH.read_text(encoding="utf-8")))
-
-
-def sentence_features(
-    question: str,
-    weights: Mapping[str, float],
-    candidate: Retrieved,
-    span: Span,
-    cosine: float,
-    best_score: float,
-) -> dict[str, float]:
-    """What the linear model sees of one sentence; shares are of the weight of the question's terms."""
-    passage = candidate.passage.passage
-    sentence = _text(candidate, span)
-    mass = sum(weights.values()) or 1.0
-    own = set(terms(sentence))
-    context = set(terms(passage.context)) - own
-    around = set(terms(passage.text)) - own - context
-    covered = {
-        name: sum(weights[t] for t in weights if t in found) / mass
-        for name, found in (("own", own), ("context", context), ("around", around))
-    }
-    asked = question.casefold()
-    return {
-        "cosine": cosine,
-        "own": covered["own"],
-        "context": covered["context"],
-        "around": covered["around"],
-        "passage_cosine": candidate.cosine,
-        "passage_bm25": candidate.bm25,
-        "behind_best": best_score - candidate.score,
-        "lacks_number": float(bool(_NUMBER.search(asked)) and not _HAS_NUMBER.search(sentence)),
-        "lacks_time": float(bool(_TIME.search(asked)) and not _HAS_TIME.search(sentence)),
-        "lacks_name": float(bool(_PERSON.search(asked)) and not _HAS_NAME.search(sentence)),
-        "new_terms": log1p(len(own - set(weights))),
-        "is_short": float(len(sentence.split()) < 5),
-        "is_question": float(sentence.endswith("?")),
-    }
-
-
-def _text(candidate: Retrieved, span: Span) -> str:
-    passage = candidate.passage.passage
-    return passage.text[span[0] - passage.start : span[1] - passage.start]
-
-
-def _readable(candidate: Retrieved) -> Iterator[tuple[Retrieved, Span]]:
-    """The sentences of a candidate, and those of its near-duplicates that say something else.
+def _readable(retrieved: Sequence[Retrieved]) -> Iterator[tuple[Retrieved, Retrieved]]:
+    """The candidates, and with them those of their near-duplicates that say something else.
 
     A template filled in many times is one candidate, and each filling a possible answer.
     """
-    seen: set[str] = set()
-    for passage in (candidate.passage, *candidate.twins[:READ_TWINS]):
-        # The twins stay with each holder: an equal sentence of another one is cited with it.
-        holder = candidate if passage is candidate.passage else replace(candidate, passage=passage)
-        for span in passage.passage.sentences:
-            text = " ".join(_text(holder, span).split()).casefold()
-            if text not in seen or holder is candidate:
-                yield holder, span
-            seen.add(text)
+    room = READ_TWINS
+    for candidate in retrieved[:READ_PASSAGES]:
+        yield candidate, candidate
+        seen = {_folded(candidate.passage)}
+        for twin in candidate.twins:
+            if room and _folded(twin.passage) not in seen:
+                seen.add(_folded(twin.passage))
+                room -= 1
+                yield candidate, twin
+
+
+def _folded(passage: IndexedPassage) -> str:
+    return " ".join(passage.passage.text.split()).casefold()
+
+
+def _placed(window: Window, found: IndexedPassage) -> Iterator[tuple[int, int, float]]:
+    """The best spans of a window as ranges of the document, snapped to whole words."""
+    passage = found.passage
+    for first, last, gap in best_spans(_in_sentences(window, passage)):
+        start, end = window.offsets[first][0], window.offsets[last][1]
+        said = passage.text[start:end]
+        if said.strip():  # some tokenizers count the space before a word to it
+            start, end = end - len(said.lstrip()), start + len(said.rstrip())
+            start, end = whole_words(passage.text, start, end)
+            yield passage.start + start, passage.start + end, gap
+
+
+def _in_sentences(window: Window, passage: Passage) -> Window:
+    """The window without the logits of what is no sentence: list marks, rules, a table's header."""
+    if not window.offsets:
+        return window
+    starts, ends = np.array(window.offsets).T + passage.start
+    inside = np.zeros(len(starts), dtype=bool)
+    for first, last in passage.sentences:
+        inside |= (starts < last) & (ends > first)
+    return replace(
+        window,
+        starts=np.where(inside, window.starts, -np.inf).astype(np.float32),
+        ends=np.where(inside, window.ends, -np.inf).astype(np.float32),
+    )
+
+
+def best_spans(window: Window) -> list[tuple[int, int, float]]:
+    """The (first piece, last piece, gap) of the best spans that do not overlap, best first."""
+    null = window.null_start + window.null_end
+    sums: NDArray[np.float32] = np.add.outer(window.starts, window.ends) - np.float32(null)
+    allowed = np.triu(np.ones(sums.shape, dtype=bool))
+    allowed &= ~np.triu(allowed, k=SPAN_PIECES)
+    sums[~allowed] = -np.inf
+    best: list[tuple[int, int, float]] = []
+    while len(best) < SPANS_OF_A_WINDOW and sums.size:
+        first, last = divmod(int(sums.argmax()), sums.shape[1])
+        gap = float(sums[first, last])
+        if not np.isfinite(gap):
+            break
+        best.append((first, last, gap))
+        # What starts at or before its last piece and ends at or after its first overlaps it.
+        sums[: last + 1, first:] = -np.inf
+    return best
+
+
+def whole_words(text: str, start: int, end: int) -> Span:
+    """Widen a range to the ends of the words that it cuts."""
+    while _is_in_word(text, start):
+        start -= 1
+    while _is_in_word(text, end):
+        end += 1
+    return start, end
+
+
+def _is_in_word(text: str, place: int) -> bool:
+    """Whether a cut at ``place`` would part a word, or a character from its marks."""
+    if not 0 < place < len(text):
+        return False
+    before, after = text[place - 1], text[place]
+    if _is_mark(after) or before == _JOINER:
+        return not (before.isspace() or after.isspace())
+    return _joins(before) and _joins(after)
+
+
+def _joins(character: str) -> bool:
+    return (character.isalnum() or character == "_" or _is_mark(character)) and not _UNSPACED.match(character)
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character)[0] == "M" or character in _INVISIBLE_IN_WORDS
+
+
+def _without_overlaps(spans: Sequence[ScoredSpan]) -> list[ScoredSpan]:
+    """Of spans that share characters of the same document, the best one."""
+    kept: list[ScoredSpan] = []
+    taken: dict[str, list[Span]] = {}
+    for span in spans:
+        places = taken.setdefault(span.place.passage.sources[0], [])
+        if all(span.end <= start or span.start >= end for start, end in places):
+            places.append((span.start, span.end))
+            kept.append(span)
+    return kept

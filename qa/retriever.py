@@ -34,7 +34,7 @@ class Retrieved:
     score: float
     cosine: float
     bm25: float
-    twins: tuple[IndexedPassage, ...] = ()
+    twins: tuple[Retrieved, ...] = ()
 
 
 def retrieve(
@@ -93,11 +93,12 @@ def _collapse(
         for passage in snapshot.passages(ranked[start : start + k], within):
             pairs = _word_pairs(passage.passage.text)
             twin = next((i for i, other in enumerate(shingles) if _alike(pairs, other)), None)
+            cosine, bm25 = dense[passage.id], words.get(passage.id, 0.0)
+            found = Retrieved(passage, fused_score(cosine, bm25), cosine, bm25)
             if twin is not None:
-                kept[twin] = replace(kept[twin], twins=(*kept[twin].twins, passage))
+                kept[twin] = replace(kept[twin], twins=(*kept[twin].twins, found))
             elif len(kept) < k:
-                cosine, bm25 = dense[passage.id], words.get(passage.id, 0.0)
-                kept.append(Retrieved(passage, fused_score(cosine, bm25), cosine, bm25))
+                kept.append(found)
                 shingles.append(pairs)
     return kept
 

@@ -1,10 +1,11 @@
-"""What several test files share: a tiny encoder, small libraries of documents, both indexes."""
+"""What several test files share: tiny models, small libraries of documents, both indexes."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hypothesis import settings
 
 from index import BuildReport, rebuild
 from qa import QA
+from qa.span_model import BundledSpanModel, SpanModel, Text, Window
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.pop("FOOTNOTE_INDEX", None)
@@ -54,6 +56,52 @@ class TinyEncoder:
         return vector / np.linalg.norm(vector)
 
 
+class PatternReader:
+    """Takes what a pattern matches for an answer, and nothing else: each match has the gap ``gap``."""
+
+    def __init__(self, pattern: str, gap: float = 6.0) -> None:
+        self.id = f"pattern/{pattern}/{gap}"
+        self._pattern = re.compile(pattern)
+        self._logit = gap / 2
+
+    def load(self) -> None:
+        pass
+
+    def windows(self, question: str, texts: Sequence[Text]) -> list[list[Window]]:
+        return [[self._window(text.passage)] for text in texts]
+
+    def _window(self, text: str) -> Window:
+        offsets = [m.span() for m in re.finditer(r"[^\W\u4e00-\u9fff]+|[\u4e00-\u9fff]|[^\w\s]", text)]
+        matches = [match.span() for match in self._pattern.finditer(text)]
+        starts = [self._logit if a in {m[0] for m in matches} else -np.inf for a, _ in offsets]
+        ends = [self._logit if b in {m[1] for m in matches} else -np.inf for _, b in offsets]
+        return Window(offsets, np.float32(starts), np.float32(ends), 0.0, 0.0)
+
+
+class NoiseReader:
+    """Any span may be the answer, but of the same question and text always the same one."""
+
+    id = "noise"
+
+    def load(self) -> None:
+        pass
+
+    def windows(self, question: str, texts: Sequence[Text]) -> list[list[Window]]:
+        return [[self._window(question, text)] for text in texts]
+
+    def _window(self, question: str, text: Text) -> Window:
+        offsets = [match.span() for match in re.finditer(r"\w|[^\w\s]+", text.passage)]
+        noise = np.random.default_rng(zlib.crc32("\n".join([question, *text]).encode()))
+        starts, ends = noise.normal(0, 3, (2, len(offsets))).astype(np.float32)
+        return Window(offsets, starts, ends, *map(float, noise.normal(0, 3, 2)))
+
+
+@pytest.fixture(scope="session")
+def bundled_reader() -> BundledSpanModel:
+    """The shipped reader, loaded once."""
+    return BundledSpanModel()
+
+
 @pytest.fixture
 def tiny_encoder() -> TinyEncoder:
     return TinyEncoder()
@@ -75,15 +123,16 @@ def index_dir(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ask_files(
-    folder: Path, index_dir: Path, tiny_encoder: TinyEncoder
-) -> Callable[[dict[str, str | bytes]], QA]:
-    """Write files, index them with the tiny encoder, and open them for asking."""
+    folder: Path, index_dir: Path, tiny_encoder: TinyEncoder, bundled_reader: BundledSpanModel
+) -> Callable[..., QA]:
+    """Write files, index them with the tiny encoder, and open them for asking; with the shipped reader
+    where none is given."""
     opened: list[QA] = []
 
-    def make(files: dict[str, str | bytes]) -> QA:
+    def make(files: dict[str, str | bytes], reader: SpanModel | None = None) -> QA:
         write_files(folder, files)
         rebuild(folder, index_dir, encoder=tiny_encoder)
-        opened.append(QA.open(index_dir, encoder=tiny_encoder))
+        opened.append(QA.open(index_dir, encoder=tiny_encoder, reader=reader or bundled_reader))
         return opened[-1]
 
     yield make

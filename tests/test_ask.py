@@ -14,7 +14,7 @@ from index import SourceNotFoundError, update
 from qa import QA, CalibrationError, QuestionError
 from qa.engine import MAX_QUESTION_CHARACTERS
 
-from .conftest import TinyEncoder, write_files
+from .conftest import NoiseReader, PatternReader, TinyEncoder, write_files
 
 SEED = "000_4d6451841364124c.txt"
 PIECES = [
@@ -59,8 +59,9 @@ def assert_exact(qa: QA, answer):
 def test_the_seed_answers_how_much_amazon_invests(seed_qa):
     answer = seed_qa.ask("How much is Amazon investing in Anthropic?")
     assert answer.found
-    assert "$5 billion" in answer.text
-    assert answer.text == answer.citations[0].quote
+    assert "$5 billion" in answer.key
+    assert answer.text == answer.key == answer.citations[0].quote
+    assert len(answer.key.split()) <= 6
     assert answer.citations[0].source == SEED
     assert_exact(seed_qa, answer)
 
@@ -84,7 +85,13 @@ def test_the_seed_refuses_what_it_does_not_say(seed_qa):
     ],
 )
 def test_the_best_candidate_says_it(seed_qa, question, said):
-    assert said in seed_qa.ask(question, min_confidence=0).text
+    assert said in seed_qa.ask(question).candidates[0].citations[0].context
+
+
+def test_a_why_question_is_answered_in_whole_sentences(seed_qa):
+    for candidate in seed_qa.ask("Why does Anthropic need such an enormous computing reserve?").candidates:
+        assert candidate.text == candidate.citations[0].context
+        assert candidate.key in candidate.text
 
 
 def test_min_confidence_moves_the_refusal(seed_qa):
@@ -222,9 +229,11 @@ def test_each_filling_of_a_template_can_be_the_answer(ask_files):
     qa = ask_files({f"{n}.txt": lease.format(year=2030 + n, name=name) for n, name in enumerate(names)})
     assert len(qa.search("Who is the tenant?")) == 1
     answer = qa.ask("Who is the tenant?")
-    assert {f"The tenant is {name}." for name in names} <= {candidate.text for candidate in answer.candidates}
+    assert set(names) <= {candidate.text for candidate in answer.candidates}
+    assert {f"The tenant is {name}." for name in names} <= {c.citations[0].context for c in answer.candidates}
     assert_exact(qa, answer)
-    assert qa.ask("Who is the tenant Otto Kern?").citations[0].source == "3.txt"
+    answer = qa.ask("In what year does the lease of Otto Kern end?")
+    assert (answer.citations[0].source, answer.key[-4:]) == ("3.txt", "2033")
 
 
 def test_an_answer_that_several_near_duplicates_share_is_cited_under_each(ask_files):
@@ -243,7 +252,7 @@ def test_an_answer_that_several_near_duplicates_share_is_cited_under_each(ask_fi
     kept = qa.search("Who is the keeper?")
     assert [passage.source for passage in kept] == ["1.txt"]  # so the shared answer is in its twins alone
     answer = qa.ask("Who is the keeper?")
-    shared = [c for c in answer.candidates if c.key.split() == "The keeper is Otto Kern.".split()]
+    shared = [c for c in answer.candidates if c.key.split() == ["Otto", "Kern"]]
     assert len(shared) == 1
     assert {citation.source for citation in shared[0].citations} == {"2.txt", "3.txt", "4.txt"}
     assert_exact(qa, answer)
@@ -252,10 +261,25 @@ def test_an_answer_that_several_near_duplicates_share_is_cited_under_each(ask_fi
 def test_a_table_answers_with_a_row_and_never_with_its_header(ask_files):
     table = "# Travel\n\n| Destination | Daily allowance | Hotel limit |\n|---|---|---|\n"
     table += "| Zurich | 68 euros | 240 euros |\n| Lisbon | 41 euros | 150 euros |\n"
-    qa = ask_files({"travel.md": table})
+    qa = ask_files({"travel.md": table}, PatternReader("Daily allowance|Hotel limit|68 euros"))
     answer = qa.ask("What is the daily allowance in Zurich?")
-    assert answer.text == "| Zurich | 68 euros | 240 euros |"
-    assert all("Destination" not in candidate.text for candidate in answer.candidates)
+    assert [candidate.text for candidate in answer.candidates] == ["68 euros"]
+    assert answer.citations[0].context == "| Zurich | 68 euros | 240 euros |"
+
+
+def test_equal_answers_of_several_documents_are_one_with_all_its_places(ask_files):
+    qa = ask_files(
+        {
+            "a.txt": "In May the old boat was sold by Paul, who was glad of it.",
+            "b.txt": "We know from the captain's log that Mary sold the boat.",
+            "c.txt": "The boat? It was, as everyone in the harbour will tell you, sold by Mary.",
+        },
+        PatternReader("Mary|Paul"),
+    )
+    answer = qa.ask("Who sold the boat?")
+    assert [candidate.text for candidate in answer.candidates] == ["Mary", "Paul"]
+    assert {(c.source, c.quote) for c in answer.citations} == {("b.txt", "Mary"), ("c.txt", "Mary")}
+    assert_exact(qa, answer)
 
 
 def test_a_phrase_that_stands_nowhere_is_named(seed_qa):
@@ -294,8 +318,11 @@ def test_an_identifier_is_found_exactly(ask_files):
 
 
 def test_chinese_is_found(ask_files):
-    qa = ask_files({"zh.txt": "北京是中国的首都。上海是最大的城市。", "en.txt": "Nothing of the kind."})
-    assert qa.ask("中国的首都").candidates[0].text == "北京是中国的首都。"
+    files = {"zh.txt": "北京是中国的首都。上海是最大的城市。", "en.txt": "Nothing of the kind."}
+    qa = ask_files(files, PatternReader("北京"))
+    assert qa.search("中国的首都")[0].source == "zh.txt"
+    answer = qa.ask("中国的首都")
+    assert (answer.text, answer.citations[0].context) == ("北京", "北京是中国的首都。")
 
 
 def test_a_new_snapshot_is_seen_without_reopening(ask_files, folder, index_dir, tiny_encoder):
@@ -325,13 +352,18 @@ def test_many_threads_get_the_same_answers(ask_files):
     assert [together[number] for number in range(4)] == [alone] * 4
 
 
-@given(texts=st.lists(TEXTS, min_size=1, max_size=3), question=TEXTS.filter(str.strip))
+@given(
+    texts=st.lists(TEXTS, min_size=1, max_size=3),
+    question=st.builds(str.__add__, st.sampled_from(["", "why ", "what are the items "]), TEXTS).filter(
+        str.strip
+    ),
+)
 def test_every_quote_is_the_text_at_its_offsets(tmp_path_factory, texts, question):
     place = tmp_path_factory.mktemp("any")
     write_files(place / "docs", {f"{n}.txt": text for n, text in enumerate(texts)})
     encoder = TinyEncoder()
     update(place / "docs", place / "index", encoder=encoder)
-    with QA.open(place / "index", encoder=encoder) as qa:
+    with QA.open(place / "index", encoder=encoder, reader=NoiseReader()) as qa:
         answer = qa.ask(question)
         assert_exact(qa, answer)
         for number, text in enumerate(texts):

@@ -7,8 +7,12 @@ import math
 
 import pytest
 
-from qa import QuestionSetError
+from qa import QA, QuestionSetError
+from qa.calibrate import save
+from qa.calibration import Calibration
 from qa.evaluate import ROWS, evaluate, read_questions
+
+from .conftest import PatternReader, TinyEncoder
 
 DOCS = {
     "pump.txt": "The warranty of the pump lasts three years. The pump weighs nine kilos.",
@@ -30,16 +34,41 @@ def write_questions(path, lines):
 def test_the_figures(ask_files, tmp_path):
     questions = read_questions(write_questions(tmp_path / "questions.jsonl", LINES))
     told = []
-    figures = evaluate(ask_files(DOCS), questions, lambda *step: told.append(step))
+    qa = ask_files(DOCS, PatternReader("three years|by Mary Jones"))
+    figures = evaluate(qa, questions, lambda *step: told.append(step))
     assert told[-1] == ("ask", 3, 3)
     assert (figures["n"], figures["answerable"]) == (3, 2)
     assert figures["sentence_hit"] == figures["r_at_1"] == figures["mrr"] == 1.0
-    assert figures["em"] == 0.0
-    assert 0 < figures["f1"] < 1
+    assert figures["em"] == 0.5
+    assert figures["f1"] == pytest.approx(
+        (1 + 0.8) / 2
+    )  # two of the three words of "by Mary Jones" are right
+    assert figures["precision"] == pytest.approx(2 / 3)  # without a calibration nothing is refused
+    assert figures["auroc"] is figures["ece"] is figures["coverage_at_80"] is None
     assert figures["citation_valid"] == 1.0
     assert 0 < figures["latency_ms"]["p50"] <= figures["latency_ms"]["p95"]
     assert set(figures) == {*ROWS, "latency_ms"}
     assert not any(isinstance(value, float) and math.isnan(value) for value in figures.values())
+
+
+def test_what_needs_a_confidence_is_told_where_there_is_a_calibration(ask_files, tmp_path, index_dir):
+    reader = PatternReader("three years|Mary Jones")
+    first = ask_files(DOCS, reader)
+    save(Calibration(*first.ids, {"missing_share": -8.0}, 4.0, 0.5), index_dir)
+    questions = read_questions(write_questions(tmp_path / "questions.jsonl", LINES))
+    with QA.open(index_dir, TinyEncoder(), reader) as qa:
+        figures = evaluate(qa, questions)
+    assert figures["em"] == figures["precision"] == figures["auroc"] == 1.0
+    assert figures["coverage_at_80"] == pytest.approx(2 / 3)
+    assert 0 < figures["ece"] < 0.2
+
+
+def test_the_key_is_scored_where_sentences_are_quoted(ask_files, tmp_path):
+    line = {"id": "1", "question": "What are the terms of the warranty?", "answers": ["three years"]}
+    questions = read_questions(write_questions(tmp_path / "questions.jsonl", [line]))
+    qa = ask_files(DOCS, PatternReader("three years"))
+    assert qa.ask(line["question"]).text == "The warranty of the pump lasts three years."
+    assert evaluate(qa, questions)["em"] == 1.0
 
 
 def test_a_passage_of_another_document_is_no_hit(ask_files, tmp_path):

@@ -189,6 +189,7 @@ def test_a_document_can_not_steer_the_terminal(run, folder, tmp_path):
         (["ask", "Amazon?", "-k", "0"], "-k"),
         (["search"], "query"),
         (["evaluate", "/no/such/dir"], "can't be read"),
+        (["calibrate", "/no/such/file"], "can't be read"),
         (["bogus"], "bogus"),
     ],
 )
@@ -286,6 +287,7 @@ def test_the_console_script_has_the_commands_of_both(tmp_path):
         "ask",
         "search",
         "evaluate",
+        "calibrate",
         "doctor",
     ):
         assert f" {command} " in done.stdout

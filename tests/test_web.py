@@ -21,7 +21,7 @@ from qa import QA
 from qa.web import build_app, render, viewer
 from qa.web.chat import Chat, _opener, _places, launch
 from tests.browser import chromium
-from tests.conftest import write_files
+from tests.conftest import PatternReader, write_files
 
 ROOT = Path(__file__).parent.parent
 HOSTILE_NAME = "<img src=x onerror=alert(1)>.txt"
@@ -43,9 +43,11 @@ HEIGHT = "How tall is the Tower of Anvers?"
 PASSWORD = "What is the password of the Marrowby vault?"
 
 
-def test_the_help_needs_no_gradio():
-    code = "import sys, app; sys.exit('gradio' in sys.modules or 'qa' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+def test_the_help_needs_no_gradio_and_no_model():
+    heavy = ("gradio", "torch", "transformers", "openvino", "tokenizers", "faiss", "tantivy", "qa.web")
+    code = f"import sys, app; print(*[name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 @pytest.mark.parametrize(
@@ -87,12 +89,13 @@ def test_ctrl_c_stops_the_server(seed_index):
 
 
 def test_an_old_citation_of_a_changed_document_marks_nothing(ask_files, folder, index_dir, tiny_encoder):
-    qa = ask_files({"a.txt": "The spoon was sold by Mary. It was old."})
+    qa = ask_files({"a.txt": "The spoon was sold by Mary. It was old."}, PatternReader("Mary"))
     found = qa.ask("Who sold the spoon?")
     place = render.place_of(found.citations[0])
     chat = Chat().said("assistant", "", _places(found))
     click = SimpleNamespace(_data={"place": viewer.link(place)})
-    assert '<mark class="fn-key">The spoon was sold by Mary.</mark>' in _opener(qa)(click, chat)
+    expected = '<mark class="fn-context">The spoon was sold by <mark class="fn-key">Mary</mark>.</mark>'
+    assert expected in _opener(qa)(click, chat)
     write_files(folder, {"a.txt": "Notice: we have moved house. The spoon was sold by Mary. It was old."})
     update(folder, index_dir, encoder=tiny_encoder)
     shown = _opener(qa)(click, chat)

@@ -1,0 +1,78 @@
+"""What a search came to -> the numbers that a calibration weighs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from math import exp, log, log1p
+
+from index import Snapshot, question_terms, terms
+from qa.evidence import Proposal, independent
+from qa.extent import sentences_around, wants_sentences
+from qa.retriever import Retrieved
+
+SIGNALS = (
+    *("gap", "gap_above", "margin", "share", "highest_gap", "votes", "retrieval", "cosine", "behind_best"),
+    *("agreement", "missing_share", "rarest_missing", "sentence_missing", "names_missing", "words"),
+    "wants_sentences",
+)
+"""What `signals` gives. A calibration that weighs anything else is of another version."""
+
+_NAMED = re.compile(r"(?<=[\w,;:'\"] )[A-Z][\w'-]*|\d[\d.,]*")
+"""Names and numbers; the first word of a question is no name."""
+
+
+def signals(
+    question: str,
+    snapshot: Snapshot,
+    retrieved: Sequence[Retrieved],
+    found: Sequence[Proposal],
+    place: int = 0,
+) -> dict[str, float]:
+    """What the model sees of the answer at ``place`` among ``found``, which stand best first."""
+    chosen = found[place]
+    span = chosen.best
+    passage = span.place.passage.passage
+    asked = snapshot.term_weights(question_terms(question))
+    mass = sum(asked.values()) or 1.0
+    context = set(terms(passage.context))
+    there = context | set(terms(passage.text))
+    missing = [weight for term, weight in asked.items() if term not in there]
+    start, end = sentences_around(passage, span.start, span.end)
+    near = context | set(terms(passage.text[start - passage.start : end - passage.start]))
+    named = [term for name in _NAMED.findall(question) for term in terms(name)]
+    others = [other.score for number, other in enumerate(found) if number != place]
+    gaps = [span.gap for other in found for span in independent((other.best, *other.others))]
+    own = independent((chosen.best, *chosen.others))
+    return {
+        "gap": _bounded(span.gap),
+        "gap_above": max(0.0, _bounded(span.gap)),
+        "margin": _bounded(chosen.score - max(others)) if others else 10.0,
+        "share": max(-12.0, _log_sum([one.gap for one in own]) - _log_sum([0.0, *gaps])),
+        "highest_gap": _bounded(max(gaps)),
+        "votes": log1p(sum(one.likelihood for one in own[1:])),
+        "retrieval": span.place.score,
+        "cosine": span.place.cosine,
+        "behind_best": retrieved[0].score - span.place.score,
+        "agreement": float(_leads(span.place, retrieved)),
+        "missing_share": sum(missing) / mass if asked else 1.0,
+        "rarest_missing": max(missing, default=0.0) / max(asked.values(), default=1.0),
+        "sentence_missing": sum(weight for term, weight in asked.items() if term not in near) / mass,
+        "names_missing": sum(term not in there for term in named) / max(len(named), 1),
+        "words": log1p(len(span.text.split())),
+        "wants_sentences": float(wants_sentences(question)),
+    }
+
+
+def _leads(chosen: Retrieved, retrieved: Sequence[Retrieved]) -> bool:
+    """Whether the dense search and BM25 agree that this passage is the best."""
+    return chosen.cosine >= max(r.cosine for r in retrieved) and chosen.bm25 >= max(r.bm25 for r in retrieved)
+
+
+def _bounded(logit: float) -> float:
+    return max(-12.0, min(12.0, logit))
+
+
+def _log_sum(values: Sequence[float]) -> float:
+    highest = max(values)
+    return highest + log(sum(exp(value - highest) for value in values))
