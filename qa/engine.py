@@ -25,7 +25,7 @@ from qa.calibration import find_calibration
 from qa.citations import citations, evidence
 from qa.errors import CalibrationError, QuestionError
 from qa.evidence import Proposal, proposals
-from qa.model import Answer, Candidate, Evidence
+from qa.model import Answer, Candidate, Citation, Evidence
 from qa.reader import ScoredSpan, read
 from qa.reranker import Reranker, rerank
 from qa.retriever import Retrieved, retrieve
@@ -285,27 +285,28 @@ class QA:
     def _candidates(self, found: Findings) -> tuple[Candidate, ...]:
         """The best answers, each with all its citations."""
         candidates: list[Candidate] = []
+        quoted: set[tuple[str, int, int]] = set()
         # What a question finds that has no content word, or none that the documents know, is chance.
         is_known = has_content(found.question) and found.snapshot.holds_any(found.question)
         ceiling = 1.0 if is_known else 0.0
-        for place, proposal in enumerate(found.proposals[:CANDIDATES]):
+        for place, proposal in enumerate(found.proposals):
+            cited: dict[tuple[str, int], Citation] = {}
+            for span in (proposal.best, *proposal.others):
+                for citation in citations(found.question, span):
+                    cited.setdefault((citation.source, citation.start), citation)
+            first = next(iter(cited.values()))
+            if (first.source, first.start, first.end) in quoted:
+                continue  # two spans of a sentence that is quoted whole
+            quoted.add((first.source, first.start, first.end))
             confidence = None
             if self.calibration is not None:
                 seen = signals(found.question, found.snapshot, found.retrieved, found.proposals, place)
                 # Candidates stand in the reader's order; a later one is not surer than an earlier.
                 ceiling = confidence = min(ceiling, self.calibration.probability(seen))
-            cited = {
-                (citation.source, citation.start): citation
-                for span in (proposal.best, *proposal.others)
-                for citation in reversed(list(citations(found.question, span)))
-            }
-            first = next(citations(found.question, proposal.best))
-            places = (
-                first,
-                *(c for c in cited.values() if (c.source, c.start) != (first.source, first.start)),
-            )
             key = first.quote[first.key_start - first.start : first.key_end - first.start]
-            candidates.append(Candidate(first.quote, key, confidence, places))
+            candidates.append(Candidate(first.quote, key, confidence, tuple(cited.values())))
+            if len(candidates) == CANDIDATES:
+                break
         return tuple(candidates)
 
 

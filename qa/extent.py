@@ -61,24 +61,34 @@ _PLURAL = (
     r"(?:criteria|(?!(?:does|has|his|is|its|was)\b)[\w-]{2,}s(?<!ss))\b"
 )
 _LIST = re.compile(rf"(?:a |the )?list\b|enumerate\b|name {_PLURAL}|what (?:are|were) {_PLURAL}")
+_SEVERAL = re.compile(rf"(?:what|which) {_PLURAL} {_AUXILIARY}\b")
 _DEFINITION = re.compile(
     r"what(?:'s|s| is| are) (?:an? )?(?!(?:the|he|her|his|it|its|my|our|she|their|they|your)\b)"
     r"[\w-]+(?: [\w-]+){0,2}\W*$"
 )
+_NAMING = re.compile(r"(?:called|known as|named|nicknamed|titled)\W*$")
 _MARK = re.compile(r"\s*(?:[-*+•‣◦▪]|\(?(?:\d{1,3}|[a-zA-Z])[.)])\s")
 
 
 def wants_sentences(question: str) -> bool:
     """Whether a short span would not answer the question."""
     asked = _plain(question)
+    if _NAMING.search(asked):
+        return False
     if _YES_OR_NO.match(asked):
         return not _CHOICE.search(asked)
     return any(kind.match(asked) for kind in (_EXPLANATION, _LIST, _DEFINITION))
 
 
 def wants_list(question: str) -> bool:
-    """Whether the question asks for several things."""
-    return bool(_LIST.match(_plain(question)))
+    """Whether the question asks for several things, to be told in sentences or list items."""
+    asked = _plain(question)
+    return _LIST.match(asked) is not None and not _NAMING.search(asked)
+
+
+def wants_several(question: str) -> bool:
+    """Whether the question asks for several things, in whatever form."""
+    return wants_list(question) or _SEVERAL.match(_plain(question)) is not None
 
 
 def _plain(question: str) -> str:
@@ -101,24 +111,37 @@ def quoted(question: str, passage: Passage, key: Span) -> tuple[Span, Span]:
     list is asked for, the items around the span belong to it; a span in the sentence that leads up to
     the items ("... several trends:") stands for the items.
     """
+    around = sentences_around(passage, *key)
+    if wants_several(question):
+        items = _items_led_up_to(passage, around)
+        if items is not None:
+            return items, items
     if not wants_sentences(question):
         return key, key
-    around = sentences_around(passage, *key)
-    if not wants_list(question):
-        return around, key
+    if wants_list(question):
+        around = _with_its_items(passage, around)
+    return around, key
+
+
+def _items_led_up_to(passage: Passage, around: Span) -> Span | None:
+    """The list items right after sentences that end with a colon."""
+    if not _between(passage, *around).endswith(":"):
+        return None
+    units = _units(passage)
+    after = next((i for i, unit in enumerate(units) if unit[0] >= around[1]), None)
+    if after is None or not _is_item(passage, units[after]):
+        return None
+    return _with_items(passage, units, after, after)
+
+
+def _with_its_items(passage: Passage, around: Span) -> Span:
+    """The range with the list items beside it, where it begins in one."""
     units = _units(passage)
     inside = [i for i, unit in enumerate(units) if unit[0] < around[1] and unit[1] > around[0]]
-    if not inside:
-        return around, key
-    first, last = inside[0], inside[-1]
-    leads = _between(passage, *units[last]).endswith(":")
-    if leads and last + 1 < len(units) and _is_item(passage, units[last + 1]):
-        items = _with_items(passage, units, last + 1, last + 1)
-        return items, items
-    if not _is_item(passage, units[first]):
-        return around, key
-    items = _with_items(passage, units, first, last)
-    return (min(around[0], items[0]), max(around[1], items[1])), key
+    if not inside or not _is_item(passage, units[inside[0]]):
+        return around
+    items = _with_items(passage, units, inside[0], inside[-1])
+    return min(around[0], items[0]), max(around[1], items[1])
 
 
 def _units(passage: Passage) -> list[Span]:

@@ -191,12 +191,20 @@ def _is_mark(character: str) -> bool:
 
 
 def _without_overlaps(spans: Sequence[ScoredSpan]) -> list[ScoredSpan]:
-    """Of spans that share characters of the same document, the best one."""
+    """Of spans that share characters of the same document, the best one.
+
+    One that stands in the overlap of two passages is placed in the later of them: what follows it, such
+    as the items of a list, is there.
+    """
     kept: list[ScoredSpan] = []
-    taken: dict[str, list[Span]] = {}
+    taken: dict[str, dict[Span, int]] = {}  # by document: each range, and where it stands in ``kept``
     for span in spans:
-        places = taken.setdefault(span.place.passage.sources[0], [])
-        if all(span.end <= start or span.start >= end for start, end in places):
-            places.append((span.start, span.end))
+        places = taken.setdefault(span.place.passage.sources[0], {})
+        same = places.get((span.start, span.end))
+        if same is not None:
+            if span.place.passage.passage.end > kept[same].place.passage.passage.end:
+                kept[same] = replace(kept[same], candidate=span.candidate, place=span.place)
+        elif all(span.end <= start or span.start >= end for start, end in places):
+            places[span.start, span.end] = len(kept)
             kept.append(span)
     return kept

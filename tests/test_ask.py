@@ -282,6 +282,14 @@ def test_equal_answers_of_several_documents_are_one_with_all_its_places(ask_file
     assert_exact(qa, answer)
 
 
+def test_a_sentence_with_two_spans_is_one_candidate(ask_files):
+    qa = ask_files({"a.txt": "The dam broke because of rain and of wind."}, PatternReader("rain|wind"))
+    assert [c.text for c in qa.ask("Why did the dam break?").candidates] == [
+        "The dam broke because of rain and of wind."
+    ]
+    assert [c.text for c in qa.ask("What broke the dam?").candidates] == ["rain", "wind"]
+
+
 def test_a_phrase_that_stands_nowhere_is_named(seed_qa):
     answer = seed_qa.ask('Who said "no such words here"?')
     assert not answer.found

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index import Passage
-from qa.extent import MAX_SENTENCES, quoted, sentences_around, wants_list, wants_sentences
+from qa.extent import MAX_SENTENCES, quoted, sentences_around, wants_list, wants_sentences, wants_several
 
 SENTENCES = """
 Why does Anthropic need so much computing power?
@@ -126,6 +126,7 @@ What kind of battery does it use?
 What did the company sell in 2019?
 What does the pump weigh?
 What was the boat called?
+What are the company's chips called?
 What is the business address?
 At what temperature does the alarm sound?
 By what year must it be paid?
@@ -254,6 +255,13 @@ def test_items_are_known_by_their_marks(mark):
     assert beside == f"rain\n{mark}wind"
 
 
+def test_a_lead_stands_for_its_items_in_any_question_for_several_things():
+    items = "pay the rent. Pay it monthly.\n- keep it clean\n- ring the bell"
+    assert quote("Which duties does the tenant have?", RULES, RULE_SENTENCES, "tenant") == items
+    assert quote("Which duties does the tenant have?", RULES, RULE_SENTENCES, "clean") == "clean"
+    assert quote("Who must ring the bell?", RULES, RULE_SENTENCES, "The tenant") == "The tenant"
+
+
 def test_items_belong_to_lists_only():
     assert quote("Why is the tenant busy?", RULES, RULE_SENTENCES, "bell") == "ring the bell"
 
@@ -274,7 +282,7 @@ def test_a_quote_holds_the_key_in_whole_sentences(sentences, question, between, 
     (first, last), key = quoted(question, made, (start, end))
     assert made.start <= first <= key[0] < key[1] <= last <= made.end
     if key != (start, end):  # the span leads up to a list
-        assert wants_list(question)
+        assert wants_several(question)
         assert key == (first, last)
         assert made.text[first - 9 : first - 7] == "- "
         return

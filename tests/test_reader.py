@@ -192,6 +192,15 @@ def test_overlapping_passages_of_a_document_count_a_place_once():
     assert len(read("Who bought it?", elsewhere, PatternReader("Mary"))) == 2
 
 
+def test_a_span_in_the_overlap_of_two_passages_stands_where_the_text_goes_on():
+    text = "There are two rules. Mary made them: Be kind. Be brief."
+    first, second = text[:36], text[21:]
+    found = [retrieved(first, score=1.0), retrieved(second, start=21, score=0.5, number=1)]
+    (span,) = read("Who made them?", found, PatternReader("Mary"))
+    assert (span.text, span.start, span.place.passage.id) == ("Mary", 21, 1)
+    assert span.score == max(span.gap + RETRIEVAL_WEIGHT * one.score for one in found)
+
+
 def test_the_gap_is_above_the_null_of_the_own_window():
     one, other = "It was sold by Mary.", "It was sold by Paul."
     model = Scripted([window(one, "Mary", 9, null=8)], [window(other, "Paul", 3, null=-2)])
