@@ -1,10 +1,10 @@
 """Held-aside questions -> benchmark directories, to fit ranking and calibration end to end.
 
-``articles`` holds whole articles and all questions that people wrote about them, the unanswerable
-ones among them. ``paragraphs`` holds single paragraphs of many sources among others of their kind;
-a third of its questions are about paragraphs that are left out, so nothing answers them. ``runs``
-holds runs of a few paragraphs of one article, each asked by itself as a small collection would be, also
-about what the article says elsewhere.
+``articles`` holds whole articles, and the questions about those of which people also wrote
+unanswerable ones: the others would make answers look likelier than they are. ``paragraphs`` holds single
+paragraphs of many sources among others of their kind; a third of its questions are about paragraphs that
+are left out, so nothing answers them. ``runs`` holds runs of a few paragraphs of one article, each asked
+by itself as a small collection would be, also about what the article says elsewhere.
 """
 
 from __future__ import annotations
@@ -45,12 +45,14 @@ def write_benchmarks(kept: Sequence[Question], held: Sequence[Question], folder:
 
 
 def write_articles(held: Sequence[Question], folder: Path) -> None:
-    """One document for each whole article."""
+    """One document for each whole article; questions about SQuAD 2.0's alone."""
     lines = []
     for (source, title), contexts in by_article(held).items():
         name = _name(source, title)
         _write(folder / "docs" / name, [title, *contexts])
-        lines += [_line(question, name, True) for asked in contexts.values() for question in asked]
+        asked = [question for found in contexts.values() for question in found]
+        if not all(question.answers for question in asked):
+            lines += [_line(question, name, True) for question in asked]
     _write_questions(folder, lines)
 
 
