@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ def load_reranker(name: str) -> Reranker:
     return CrossEncoderReranker(model_folder(name, "re-ranker", remedy, ReaderError))
 
 
-class _HubModel:
+class _HubModel(ABC):
     """A model in a folder, which is loaded when it is first used."""
 
     kind: ClassVar[str]
@@ -99,8 +100,9 @@ class _HubModel:
                 with _loading(self._folder):
                     self._model = self._read()
 
+    @abstractmethod
     def _read(self) -> object:
-        raise NotImplementedError
+        """Read the model from the folder."""
 
 
 class HubSpanModel(_HubModel):
