@@ -7,6 +7,7 @@ that nothing selected or calibrated on has been seen in training.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import random
 import re
@@ -48,14 +49,17 @@ WEIGHTS = {
 }
 """How often a question of each source is read in one pass."""
 
-UNANSWERABLE_WEIGHT = 1.5
+UNANSWERABLE_WEIGHT = 2.0
 """Questions that people wrote to be unanswerable are rare and count so much more."""
 
-HARD_NEGATIVES = 0.18
+HARD_NEGATIVES = 0.2
 """The share of answerable questions that are also asked of a similar paragraph without the answer."""
 
-ALTERED = 0.08
+ALTERED = 0.12
 """The share of answerable questions that are also asked with a name, number or sense exchanged."""
+
+REMOVED = 0.08
+"""The share of answerable questions that are also asked of their paragraph without the answer's sentence."""
 
 SEED = 20
 
@@ -87,6 +91,7 @@ OPPOSITES = dict(
 _NEGATABLE = re.compile(r"\b(did|does|do|is|are|was|were|can|could|has|have|would|should)\b")
 _CONTRACTED = {"can": "can't"}
 _NAME = re.compile(r"(?<=[\w,;] )[A-Z][\w'-]+(?: (?:of |the )?[A-Z][\w'-]+)*")
+_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z\d])")
 _NUMBER = re.compile(r"\b\d[\d,.]*\d\b|\b\d\b")
 
 
@@ -161,12 +166,14 @@ def one_pass(questions: Sequence[Question], rng: random.Random) -> list[Question
     """The questions of one pass, in random order: weighted sources, and unanswerable variants."""
     drawn: list[Question] = []
     for question in questions:
-        weight = WEIGHTS[question.source] * (1 if question.answers else UNANSWERABLE_WEIGHT)
+        weight = WEIGHTS.get(question.source, 1.0) * (1 if question.answers else UNANSWERABLE_WEIGHT)
         drawn += [question] * (int(weight) + (rng.random() < weight % 1))
     answerable = [question for question in drawn if question.answers]
     drawn += hard_negatives(rng.sample(answerable, int(HARD_NEGATIVES * len(answerable))), questions, rng)
     for question in rng.sample(answerable, int(ALTERED * len(answerable))):
         drawn += altered(question, rng)
+    for question in rng.sample(answerable, int(REMOVED * len(answerable))):
+        drawn += removed(question)
     rng.shuffle(drawn)
     return drawn
 
@@ -221,6 +228,22 @@ def altered(question: Question, rng: random.Random) -> Iterator[Question]:
     possible = [text for text in ways if text and text != question.text]
     if possible:
         yield replace(question, text=rng.choice(possible), answers=())
+
+
+def removed(question: Question) -> Iterator[Question]:
+    """The question with its paragraph, less the sentences that hold an answer, or nothing.
+
+    What is left is about the same matter and often has something of the right kind.
+    """
+    bounds = [0, *(found.end() for found in _SENTENCE_END.finditer(question.context)), len(question.context)]
+    sentences = [
+        question.context[low:high]
+        for low, high in itertools.pairwise(bounds)
+        if not any(start < high and start + len(text) > low for start, text in question.answers)
+    ]
+    context = "".join(sentences).strip()
+    if len(sentences) >= 2 and lacks(context, question):
+        yield replace(question, context=context, answers=())
 
 
 def _exchange(question: Question, kind: re.Pattern[str], rng: random.Random) -> str:

@@ -114,6 +114,7 @@ def run(
     first = done
     losses: list[float] = []
     read = 0
+    evaluated = {round(len(order) * part / EVALUATIONS) for part in range(1, EVALUATIONS + 1)}
     for number in range(done, len(order)):
         share = min((number + 1) / warm, (len(order) - number) / (len(order) - warm))
         for group in optimiser.param_groups:
@@ -130,7 +131,7 @@ def run(
                 per_second=round(read / seconds, 1),
                 left_minutes=round((len(order) - number - 1) * seconds / (number + 1 - first) / 60, 1),
             )
-        if (number + 1) % (len(order) // EVALUATIONS) == 0 or number + 1 == len(order):
+        if number + 1 in evaluated:
             log.write(step=number + 1, **asdict(evaluate()))
         if time.monotonic() - saved > CHECKPOINT_SECONDS or number + 1 == len(order):
             store(network, optimiser, number + 1, checkpoint)

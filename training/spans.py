@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +10,11 @@ import tokenizers
 from numpy.typing import NDArray
 
 from qa.metrics import auroc, exact_match, token_f1
-from qa.reader import SPAN_PIECES
-from qa.span_model import QUESTION_PIECES, STRIDE, WINDOW_PIECES
+from qa.reader import best_spans, whole_words
+from qa.span_model import QUESTION_PIECES, STRIDE, WINDOW_PIECES, Window
 from training.questions import Question
-from training.windows import Window, collate, window
+from training.windows import Window as TrainingWindow
+from training.windows import collate, window
 
 Logits = Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]], NDArray[np.float32]]
 
@@ -31,7 +32,7 @@ class Scores:
 
 def score_spans(questions: Sequence[Question], tokenizer: tokenizers.Tokenizer, logits: Logits) -> Scores:
     """Read each question with its paragraph and score the best span and the null gap."""
-    return figures(questions, best_spans(questions, tokenizer, logits))
+    return figures(questions, read_all(questions, tokenizer, logits))
 
 
 def figures(questions: Sequence[Question], found: Sequence[tuple[str, float]]) -> Scores:
@@ -62,11 +63,11 @@ def best_with_refusals(f1: NDArray[np.float64], gap: NDArray[np.float64], can: N
     return float((np.sum(~can) + max(0.0, gained.max())) / len(gap))
 
 
-def best_spans(
+def read_all(
     questions: Sequence[Question], tokenizer: tokenizers.Tokenizer, logits: Logits
 ) -> list[tuple[str, float]]:
     """For each question the best span of its paragraph and how far it stands above the null score."""
-    pieces: list[tuple[Window, int, int, tokenizers.Encoding]] = []
+    pieces: list[tuple[TrainingWindow, int, int, tokenizers.Encoding]] = []
     for number, question in enumerate(questions):
         asked = tokenizer.encode(question.text, add_special_tokens=False).ids[:QUESTION_PIECES]
         told = tokenizer.encode(question.context, add_special_tokens=False)
@@ -77,30 +78,32 @@ def best_spans(
             if first + room >= len(told.ids):
                 break
             first += STRIDE
-    best: dict[int, tuple[float, str]] = {}
+    windows: list[list[Window]] = [[] for _ in questions]
     for where in _grouped(pieces):
         group = [pieces[i] for i in where]
         batch = collate([one[0] for one in group])
         for (one, number, first, told), row in zip(
             group, logits(batch.pieces, batch.segments, batch.mask), strict=True
         ):
-            gap, start, end = _best(row, one)
-            text = questions[number].context[told.offsets[first + start][0] : told.offsets[first + end][1]]
-            if number not in best or gap > best[number][0]:
-                best[number] = (gap, text)
-    return [(best[number][1], best[number][0]) for number in range(len(questions))]
+            size = len(one.pieces) - 1 - one.passage
+            inside = row[one.passage : one.passage + size]
+            windows[number].append(
+                Window(told.offsets[first : first + size], inside[:, 0], inside[:, 1], *map(float, row[0]))
+            )
+    return [best_span(asked.context, found) for asked, found in zip(questions, windows, strict=True)]
 
 
-def _grouped(pieces: Sequence[tuple[Window, int, int, tokenizers.Encoding]]) -> list[list[int]]:
+def best_span(context: str, windows: Iterable[Window]) -> tuple[str, float]:
+    """The best span of a paragraph, as the product would widen it, and its null gap."""
+    best = ("", float("-inf"))
+    for one in windows:
+        for first, last, gap in best_spans(one)[:1]:
+            if gap > best[1]:
+                start, end = whole_words(context, one.offsets[first][0], one.offsets[last][1])
+                best = (context[start:end], gap)
+    return best
+
+
+def _grouped(pieces: Sequence[tuple[TrainingWindow, int, int, tokenizers.Encoding]]) -> list[list[int]]:
     order = sorted(range(len(pieces)), key=lambda i: len(pieces[i][0].pieces))
     return [order[first : first + 24] for first in range(0, len(order), 24)]
-
-
-def _best(row: NDArray[np.float32], one: Window) -> tuple[float, int, int]:
-    start = row[one.passage : len(one.pieces) - 1, 0]
-    end = row[one.passage : len(one.pieces) - 1, 1]
-    together = np.triu(np.add.outer(start, end))
-    together[np.tri(len(start), k=-1, dtype=bool)] = -np.inf
-    together[~np.tri(len(start), k=SPAN_PIECES - 1, dtype=bool)] = -np.inf
-    first, last = np.unravel_index(int(together.argmax()), together.shape)
-    return float(together[first, last] - row[0].sum()), int(first), int(last)

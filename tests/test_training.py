@@ -1,0 +1,253 @@
+"""Training: its questions, their windows, the scores it selects by, and going on after a stop."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training import span_reader
+from training.network import SpanNetwork
+from training.questions import (
+    Question,
+    altered,
+    hard_negatives,
+    hold_aside,
+    one_pass,
+    read_questions,
+    removed,
+)
+from training.span_reader import Log, reader_tokenizer, run
+from training.spans import Scores, best_with_refusals, read_all
+from training.windows import batches, collate, training_windows
+
+PARAGRAPH = (
+    "The Rhine rises in the canton of Grisons. It is 1,230 km long. Largest of its ports is Duisburg. "
+    "The Romans built a bridge near Mainz in 55 BC."
+)
+TOKENIZER = reader_tokenizer()
+
+
+def about(text: str, *answers: str, context: str = PARAGRAPH, source: str = "qed_nq", article: str = "Rhine"):
+    """A question with the places of its answers."""
+    return Question(text, context, tuple((context.index(said), said) for said in answers), source, article)
+
+
+LONG = about("How long is the Rhine?", "1,230 km")
+PORT = about("What is the largest port?", "Duisburg")
+BRIDGE = about("Where did the Romans build a bridge in 55 BC?", "near Mainz", "Mainz")
+
+
+def library(count: int) -> list[Question]:
+    """Questions of several articles, each with its paragraph."""
+    return [
+        about(
+            f"What is the height of tower {n}?",
+            f"{n + 100} metres",
+            context=f"Tower {n} stands in town {n % 7}. The height of tower {n} is {n + 100} metres.",
+            source="squad11_13art" if n % 2 else "tydiqa_en",
+            article=f"Towers {n % 11}",
+        )
+        for n in range(count)
+    ]
+
+
+# What is read
+
+
+def squad(*asked: dict[str, object]) -> str:
+    return json.dumps(
+        {"data": [{"title": "qed_nq/Rhine", "paragraphs": [{"context": PARAGRAPH, "qas": list(asked)}]}]}
+    )
+
+
+def test_questions_are_read_once_and_only_with_answers_in_place(tmp_path):
+    place = PARAGRAPH.index("1,230 km")
+    right = {"question": LONG.text, "answers": [{"answer_start": place, "text": "1,230 km"}]}
+    astray = {"question": "Where does it rise?", "answers": [{"answer_start": 0, "text": "Grisons"}]}
+    unanswered = {"question": "How deep is it?", "answers": []}
+    path = tmp_path / "train.json"
+    path.write_text(squad(right, right, astray, unanswered))
+    found = read_questions([path, path])
+    assert [(question.text, question.answers) for question in found] == [
+        (LONG.text, LONG.answers),
+        ("How deep is it?", ()),
+    ]
+    assert found[0].title == "Rhine"
+
+
+def test_what_is_held_aside_is_never_trained_on():
+    questions = library(400)
+    kept, held = hold_aside(questions)
+    assert held
+    assert len(kept) + len(held) == len(questions)
+    assert not {question.context for question in kept} & {question.context for question in held}
+    whole = {question.article for question in held if question.source == "squad11_13art"}
+    assert whole
+    assert not whole & {question.article for question in kept if question.source == "squad11_13art"}
+    assert hold_aside(questions) == (kept, held)
+
+
+# Unanswerable variants
+
+
+def test_removed_takes_every_sentence_that_holds_an_answer_and_nothing_else():
+    (variant,) = removed(LONG)
+    assert variant.answers == ()
+    assert variant.context == PARAGRAPH.replace("It is 1,230 km long. ", "")
+
+
+def test_removed_leaves_no_answer_behind():
+    twice = about("Where?", "Mainz", context="It is Mainz. It is warm there. So it is in Mainz. We went.")
+    assert list(removed(twice)) == []
+
+
+def test_removed_leaves_a_paragraph_that_would_be_one_sentence():
+    assert list(removed(about("How long?", "5 km", context="It is 5 km long. It is old."))) == []
+
+
+@pytest.mark.parametrize("question", [LONG, PORT, BRIDGE])
+def test_an_altered_question_is_another_one_and_has_no_answer(question):
+    variants = [variant for seed in range(20) for variant in altered(question, random.Random(seed))]
+    assert variants
+    for variant in variants:
+        assert variant.text != question.text
+        assert variant.context == question.context
+        assert variant.answers == ()
+
+
+def test_an_altered_question_never_names_its_answer():
+    for seed in range(50):
+        for variant in altered(BRIDGE, random.Random(seed)):
+            assert "Mainz" not in variant.text
+
+
+def test_a_hard_negative_is_a_paragraph_like_it_without_the_answer():
+    questions = [*library(60), LONG]
+    asked = questions[:10]
+    found = list(hard_negatives(asked, questions, random.Random(1)))
+    assert found
+    for variant in found:
+        (original,) = [question for question in asked if question.text == variant.text]
+        assert variant.context != original.context
+        assert original.answers[0][1] not in variant.context
+        assert variant.context in {question.context for question in questions}
+
+
+def test_a_pass_is_the_same_for_the_same_seed():
+    questions = library(200)
+    one, same, other = (one_pass(questions, random.Random(seed)) for seed in (1, 1, 2))
+    assert one == same
+    assert one != other
+    assert any(not question.answers for question in one)
+
+
+# Windows
+
+
+@given(
+    words=st.lists(
+        st.sampled_from("the river Rhône naïve 1,230 km (55 BC) o'clock—then".split()), min_size=3
+    ),
+    data=st.data(),
+)
+def test_the_target_of_a_window_is_the_answer(words, data):
+    context = " ".join(words)
+    first = data.draw(st.integers(0, len(words) - 1))
+    last = data.draw(st.integers(first, min(first + 4, len(words) - 1)))
+    start = len(" ".join(words[:first])) + (first > 0)
+    answer = " ".join(words[first : last + 1])
+    question = Question("What is it?", context, ((start, answer),), "qed_nq", "Rhine")
+    (window,) = training_windows([question], TOKENIZER, 64, random.Random(0))
+    pieces = window.pieces[window.starts[0] : window.ends[0] + 1]
+    assert pieces.tolist() == TOKENIZER.encode(answer, add_special_tokens=False).ids
+    assert window.passage <= window.starts[0] <= window.ends[0] < len(window.pieces) - 1
+    assert len(window.pieces) <= 64
+
+
+def test_a_question_without_an_answer_points_at_the_null_piece():
+    (window,) = training_windows([about("How deep is it?")], TOKENIZER, 64, random.Random(0))
+    assert (window.starts, window.ends) == ((0,), (0,))
+
+
+def test_annotators_share_the_target():
+    batch = collate(training_windows([BRIDGE], TOKENIZER, 128, random.Random(0)))
+    assert batch.starts.sum() == batch.ends.sum() == 1
+    assert np.count_nonzero(batch.starts) == 2
+    assert np.count_nonzero(batch.ends) == 1
+    assert batch.candidates[batch.starts > 0].all()
+
+
+def test_every_window_is_in_one_batch_of_a_fixed_length():
+    windows = training_windows([*library(100), LONG, BRIDGE], TOKENIZER, 320, random.Random(0))
+    order = list(batches(windows, 512, random.Random(0)))
+    assert sorted(number for group in order for number in group) == list(range(len(windows)))
+    for group in order:
+        assert collate([windows[number] for number in group]).pieces.size <= 512
+
+
+# Scores
+
+
+def test_refusals_count_as_right_where_there_is_no_answer():
+    f1, can = np.array([1.0, 0.5, 0.0, 0.0]), np.array([True, True, False, False])
+    assert best_with_refusals(f1, np.array([4.0, 3.0, 2.0, 1.0]), can) == (1 + 0.5 + 2) / 4
+    assert best_with_refusals(f1, np.array([1.0, 2.0, 3.0, 4.0]), can) == 2 / 4
+    assert best_with_refusals(np.zeros(4), np.arange(4.0), can) == 2 / 4
+
+
+def test_a_span_is_read_from_whichever_window_is_surest():
+    """Logits that know the word "Mainz", in a paragraph of several windows."""
+    wanted = TOKENIZER.encode("Mainz", add_special_tokens=False).ids
+    question = about("Where?", "Mainz", context="water under the bridge " * 150 + PARAGRAPH)
+
+    def logits(pieces, segments, mask):
+        found = np.full((*pieces.shape, 2), -5.0, dtype=np.float32)
+        for row, at in zip(*np.nonzero(pieces == wanted[0]), strict=True):
+            found[row, at, 0] = found[row, at + len(wanted) - 1, 1] = 5.0
+        found[:, 0] = 0.0
+        return found
+
+    assert read_all([question], TOKENIZER, logits) == [("Mainz", 10.0)]
+
+
+# Going on
+
+
+class Stopped(Exception):
+    """Someone pulled the plug."""
+
+
+def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(span_reader, "CHECKPOINT_SECONDS", -1)
+    windows = training_windows(library(40), TOKENIZER, 64, random.Random(0))
+    order = list(batches(windows, 256, random.Random(0)))
+    ended = []
+    for name, stops in (("through", False), ("stopped", True)):
+        work = tmp_path / name
+        work.mkdir()
+        evaluations = iter(range(100))
+
+        def evaluate(stops=stops, evaluations=evaluations):
+            if next(evaluations) == 4 and stops:
+                raise Stopped
+            return Scores(0, 0.0, 0.0, 0.0, 0.0)
+
+        def attempt(work=work, evaluate=evaluate):
+            torch.manual_seed(1)
+            network = SpanNetwork(width=32, layers=1)
+            run(network, windows, order, 1e-3, work, Log(work / "log.jsonl"), evaluate)
+            return network.state_dict()
+
+        if stops:
+            with pytest.raises(Stopped):
+                attempt()
+        ended.append(attempt())
+    for name, value in ended[0].items():
+        assert torch.equal(value, ended[1][name]), name
+    assert "step" in capsys.readouterr().out
