@@ -25,7 +25,8 @@ def serve(
     folder: Annotated[
         Path | None,
         typer.Option(
-            help="The documents; their index is brought up to date first.  [default: seeds, if it is there]"
+            help="The documents; their index is brought up to date first.",
+            show_default="seeds, if it is there",
         ),
     ] = None,
     index: Annotated[

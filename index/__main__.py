@@ -33,12 +33,14 @@ ExcludeOption = Annotated[
 SizeOption = Annotated[
     str | None,
     typer.Option(
-        "--max-file-size", metavar="SIZE", help="Leave larger files out, e.g. 50MB.  [default: 200MB]"
+        "--max-file-size", metavar="SIZE", help="Leave larger files out, e.g. 50MB.", show_default="200MB"
     ),
 ]
 FollowOption = Annotated[
     bool | None,
-    typer.Option("--follow-symlinks/--no-follow-symlinks", help="Read files behind links.  [default: no]"),
+    typer.Option(
+        "--follow-symlinks/--no-follow-symlinks", help="Read files behind links.", show_default="no"
+    ),
 ]
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 SHOWN = 20
@@ -77,7 +79,7 @@ def update_command(
         bool, typer.Option("--purge", help="Also drop older snapshots and cached vectors no longer needed.")
     ] = False,
     encoder: Annotated[
-        str | None, typer.Option(help="Must be the index's own.  [default: the index's own]")
+        str | None, typer.Option(help="Must be the index's own.", show_default="the index's own")
     ] = None,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,

@@ -34,7 +34,8 @@ ConfidenceOption = Annotated[
         metavar="P",
         min=0,
         max=1,
-        help="Refuse below this probability.  [default: calibrated]",
+        help="Refuse below this probability.",
+        show_default="calibrated",
     ),
 ]
 SourceOption = Annotated[
@@ -130,7 +131,7 @@ def evaluate_command(
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the first N questions.")] = None,
     index: Annotated[
         Path | None,
-        typer.Option("--index", metavar="DIR", help="Keep the index here.  [default: a temporary one]"),
+        typer.Option("--index", metavar="DIR", help="Keep the index here.", show_default="a temporary one"),
     ] = None,
     reader: ReaderOption = None,
     reranker: RerankerOption = None,
@@ -139,7 +140,7 @@ def evaluate_command(
 ) -> int:
     """Ask a set of questions and print exact match, F1, recall, calibration and latency.
 
-    Example: python -m qa evaluate bench/questions --json
+    Example: python -m qa evaluate my-questions --json
     """
     from qa.engine import QA
     from qa.evaluate import evaluate, read_questions
@@ -267,30 +268,35 @@ def _show_answer(answer: Answer) -> None:
     if answer.notice:
         terminal.complain(answer.notice)
     if not answer.found:
-        sure = (
-            f" ({answer.confidence:.0%} sure of the best candidate)" if answer.confidence is not None else ""
-        )
-        out.print(Text(f"The documents don't say{sure}.", style="bold"))
+        out.print(Text("The documents don't say.", style="bold"))
+        if answer.candidates and answer.confidence:
+            best = answer.candidates[0]
+            out.print(f"\nThe best candidate, {answer.confidence:.0%} sure:")
+            out.print(_marked(best.citations[0]))
+            out.print(Text(_where(best.citations[0])))
         if answer.passages:
             out.print("\nThe nearest passages:")
             _show_passages(answer.passages[:SHOWN_PASSAGES])
         return
-    out.print(_marked(answer))
-    if answer.confidence is not None:
-        out.print(Text(f"\nconfidence {answer.confidence:.0%}"))
+    out.print(_marked(answer.citations[0]))
+    sure = "not calibrated for this reader" if answer.confidence is None else f"{answer.confidence:.0%}"
+    out.print(Text(f"\nconfidence {sure}"))
     for number, citation in enumerate(answer.citations, start=1):
         out.print(Text(f"[{number}] {_where(citation)}"))
 
 
-def _marked(answer: Answer) -> RenderableType:
+def _marked(citation: Citation) -> RenderableType:
+    """The quote, and where it is part of a sentence the sentence too, the key marked in it."""
     from rich.text import Text
 
-    citation = answer.citations[0]
     shown = Text(f"“{terminal.visible(citation.context)}”")
     first = citation.key_start - citation.context_start + 1
-    if citation.context != answer.key:
-        shown.stylize("bold reverse", first, first + len(answer.key))
-    return shown
+    last = citation.key_end - citation.context_start + 1
+    if (citation.key_start, citation.key_end) != (citation.context_start, citation.context_end):
+        shown.stylize("bold reverse", first, last)
+    if citation.quote == citation.context:
+        return shown
+    return Text(f"{terminal.visible(citation.quote)}\n", style="bold") + shown
 
 
 def _show_passages(passages: Iterable[Evidence]) -> None:

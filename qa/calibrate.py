@@ -16,7 +16,7 @@ from qa.engine import QA
 from qa.errors import QuestionSetError
 from qa.evaluate import RIGHT_F1, Question
 from qa.metrics import token_f1
-from qa.signals import signals
+from qa.signals import SIGNALS, signals
 
 FEWEST = 50
 """Fewer right or wrong answers than this say too little to fit a model to."""
@@ -74,11 +74,11 @@ def judge(
 def fit(judged: Sequence[Judged], encoder: str, reader: str) -> Calibration:
     """Fit a logistic model of "the best answer is right" and choose the threshold.
 
+    No weight contradicts the direction of its signal (`qa.signals.SIGNALS`).
+
     Raises:
         QuestionSetError: fewer than `FEWEST` answers are right, or wrong.
     """
-    from sklearn.linear_model import LogisticRegression
-
     right = np.array([one.is_right for one in judged], dtype=bool)
     if min(right.sum(), (~right).sum()) < FEWEST:
         raise QuestionSetError(
@@ -89,9 +89,9 @@ def fit(judged: Sequence[Judged], encoder: str, reader: str) -> Calibration:
     seen = np.array([[one.signals[name] for name in names] for one in judged])
     middle, spread = seen.mean(axis=0), seen.std(axis=0)
     spread[spread == 0] = 1.0
-    model = LogisticRegression(C=REGULARISATION, max_iter=1000).fit((seen - middle) / spread, right)
-    weights = model.coef_[0] / spread
-    bias = float(model.intercept_[0] - weights @ middle)
+    scaled, intercept = _logistic((seen - middle) / spread, right, [SIGNALS[name] for name in names])
+    weights = scaled / spread
+    bias = float(intercept - weights @ middle)
     confidence = 1 / (1 + np.exp(-(seen @ weights + bias)))
     answerable = np.array([one.is_answerable for one in judged], dtype=bool)
     return Calibration(
@@ -101,6 +101,28 @@ def fit(judged: Sequence[Judged], encoder: str, reader: str) -> Calibration:
         bias=round(bias, 4),
         min_confidence=round(best_threshold(confidence, right, answerable), 3),
     )
+
+
+def _logistic(
+    seen: NDArray[np.float64], right: NDArray[np.bool_], directions: Sequence[int]
+) -> tuple[NDArray[np.float64], float]:
+    """Weights and intercept of an L2-regularised logistic regression, each weight of the given sign."""
+    from scipy.optimize import minimize
+    from scipy.special import expit
+
+    sign = np.where(right, 1.0, -1.0)
+
+    def loss(solution: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        weights, intercept = solution[:-1], solution[-1]
+        agreement = sign * (seen @ weights + intercept)
+        pull = -sign * expit(-agreement)
+        value = np.logaddexp(0, -agreement).sum() + REGULARISATION / 2 * weights @ weights
+        return float(value), np.append(seen.T @ pull + REGULARISATION * weights, pull.sum())
+
+    ranges = {1: (0.0, None), -1: (None, 0.0), 0: (None, None)}
+    bounds = [*(ranges[direction] for direction in directions), ranges[0]]
+    found = minimize(loss, np.zeros(seen.shape[1] + 1), jac=True, bounds=bounds, method="L-BFGS-B").x
+    return found[:-1], float(found[-1])
 
 
 def best_threshold(

@@ -66,7 +66,8 @@ def read_questions(path: Path) -> list[Question]:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
         raise QuestionSetError(
-            f"{path} can't be read ({error.strerror}); a benchmark directory holds docs/ and questions.jsonl"
+            f"{path} can't be read ({error.strerror}); it should hold a question a line, and stands beside "
+            "docs/ in a benchmark directory"
         ) from error
     except UnicodeDecodeError as error:
         raise QuestionSetError(f"{path} is not UTF-8: {error}") from error

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, log
+from typing import NamedTuple
 
 from qa.metrics import normalise
 from qa.reader import ScoredSpan
+
+_CAPITALISED = re.compile(r"\W*(?:[^\W\d_a-z]|(?:and|da|de|del|der|of|the|van|von)\b)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +36,15 @@ def proposals(spans: Sequence[ScoredSpan]) -> list[Proposal]:
         spans: as the reader gives them, best first.
     """
     groups: list[list[ScoredSpan]] = []
-    words: list[tuple[str, ...]] = []
+    wordings: list[Wording] = []
     for span in spans:
-        said = tuple(normalise(span.text).split())
-        if not said:
+        said = wording(span.text)
+        if not said.words:
             continue
-        place = next((i for i, other in enumerate(words) if says_the_same(said, other)), None)
+        place = next((i for i, other in enumerate(wordings) if says_the_same(said, other)), None)
         if place is None:
             groups.append([span])
-            words.append(said)
+            wordings.append(said)
         else:
             groups[place].append(span)
     joined = [
@@ -61,19 +65,37 @@ def independent(spans: Sequence[ScoredSpan]) -> list[ScoredSpan]:
     return kept
 
 
-def says_the_same(one: Sequence[str], other: Sequence[str]) -> bool:
+class Wording(NamedTuple):
+    """The words of a span in SQuAD's normal form, and whether they are a name."""
+
+    words: tuple[str, ...]
+    is_name: bool
+
+
+def wording(text: str) -> Wording:
+    """What `says_the_same` compares."""
+    return Wording(tuple(normalise(text).split()), all(map(_CAPITALISED.match, text.split())))
+
+
+def says_the_same(one: Wording, other: Wording) -> bool:
     """Whether the words are equal, or the shorter ones stand in the longer ones as they are.
 
-    A bare number says the same as a longer text only as a year in a date: "5" is not "5 billion".
+    A single word is that only as the year of a date ("1990", "12 May 1990") or as a part of a name
+    ("Jones", "Mary Jones"): "5" is not "5 billion", and "chips" not "training chips".
     """
-    shorter, longer = sorted((tuple(one), tuple(other)), key=len)
+    shorter, longer = sorted((one.words, other.words), key=len)
     if shorter == longer:
         return True
-    if all(word.isdigit() for word in shorter) and not (len(shorter) == 1 and len(shorter[0]) == 4):
-        return False
     size = len(shorter)
-    return 2 * size >= len(longer) - 1 and any(
-        longer[first : first + size] == shorter for first in range(len(longer) - size + 1)
+    are_numbers = all(word.isdigit() for word in shorter)
+    if size == 1:
+        counts = len(shorter[0]) == 4 if are_numbers else one.is_name and other.is_name
+    else:
+        counts = not are_numbers
+    return (
+        counts
+        and 2 * size >= len(longer) - 1
+        and any(longer[first : first + size] == shorter for first in range(len(longer) - size + 1))
     )
 
 

@@ -15,7 +15,8 @@ ReaderOption = Annotated[
     typer.Option(
         "--reader",
         metavar="MODEL",
-        help="A Hugging Face extractive-QA model, by name or folder.  [default: bundled]",
+        help="A Hugging Face extractive-QA model, by name or folder.",
+        show_default="bundled",
     ),
 ]
 RerankerOption = Annotated[

@@ -9,8 +9,10 @@ windows.
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import exp
@@ -37,6 +39,8 @@ _UNSPACED = re.compile(  # Thai to Khmer, Chinese, Japanese: no spaces between w
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\U00020000-\U0003ffff]"
 )
+_ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>\"“”]*[\w/]|[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_BRACKETS = {")": "(", "]": "["}
 _JOINER = "\u200d"
 _INVISIBLE_IN_WORDS = "\u00ad\u200c" + _JOINER
 
@@ -120,13 +124,19 @@ def _folded(passage: IndexedPassage) -> str:
 def _placed(window: Window, found: IndexedPassage) -> Iterator[tuple[int, int, float]]:
     """The best spans of a window as ranges of the document, snapped to whole words."""
     passage = found.passage
-    for first, last, gap in best_spans(_in_sentences(window, passage)):
+    spans = [
+        (offset + first, offset + last, gap)
+        for offset, stretch in _stretches(_in_sentences(window, passage), passage)
+        for first, last, gap in best_spans(stretch)
+    ]
+    for first, last, gap in sorted(spans, key=lambda span: -span[2])[:SPANS_OF_A_WINDOW]:
         start, end = window.offsets[first][0], window.offsets[last][1]
         said = passage.text[start:end]
         if said.strip():  # some tokenizers count the space before a word to it
             start, end = end - len(said.lstrip()), start + len(said.rstrip())
-            start, end = whole_words(passage.text, start, end)
-            yield passage.start + start, passage.start + end, gap
+            start, end = balanced(passage.text, *whole_words(passage.text, start, end))
+            if start < end:
+                yield passage.start + start, passage.start + end, gap
 
 
 def _in_sentences(window: Window, passage: Passage) -> Window:
@@ -142,6 +152,31 @@ def _in_sentences(window: Window, passage: Passage) -> Window:
         starts=np.where(inside, window.starts, -np.inf).astype(np.float32),
         ends=np.where(inside, window.ends, -np.inf).astype(np.float32),
     )
+
+
+def _stretches(window: Window, passage: Passage) -> Iterator[tuple[int, Window]]:
+    """The parts of the window that no answer goes beyond, with the number of their first word piece.
+
+    A sentence that ends with its line ends a paragraph, a list item or a heading. Within them an
+    answer may go on into the next sentence: the end of a sentence may be that of an abbreviation.
+    """
+    ends = [
+        end
+        for (_, end), (start, _) in itertools.pairwise(passage.sentences)
+        if "\n" in passage.text[end - passage.start : start - passage.start]
+    ]
+    starts = [offset[0] + passage.start for offset in window.offsets]
+    cuts = sorted({0, *(bisect_left(starts, end) for end in ends), len(starts)})
+    for first, last in itertools.pairwise(cuts):
+        yield (
+            first,
+            replace(
+                window,
+                offsets=window.offsets[first:last],
+                starts=window.starts[first:last],
+                ends=window.ends[first:last],
+            ),
+        )
 
 
 def best_spans(window: Window) -> list[tuple[int, int, float]]:
@@ -164,12 +199,43 @@ def best_spans(window: Window) -> list[tuple[int, int, float]]:
 
 
 def whole_words(text: str, start: int, end: int) -> Span:
-    """Widen a range to the ends of the words that it cuts."""
+    """Widen a range to the ends of the words and of the web and mail addresses that it cuts."""
+    for address in _ADDRESS.finditer(text):
+        if address.start() < end and address.end() > start:
+            start, end = min(start, address.start()), max(end, address.end())
     while _is_in_word(text, start):
         start -= 1
     while _is_in_word(text, end):
         end += 1
     return start, end
+
+
+def balanced(text: str, start: int, end: int) -> Span:
+    """The range without half a pair of brackets: closed where the other half comes next, else cut."""
+    while unpaired := _unpaired(text, start, end):
+        place = unpaired[0]
+        if len(unpaired) == 1 and place > start and _BRACKETS.get(text[end : end + 1]) == text[place]:
+            end += 1
+        elif place - start >= end - place - 1:
+            end = start + len(text[start:place].rstrip())
+        else:
+            start = end - len(text[place + 1 : end].lstrip())
+    return start, end
+
+
+def _unpaired(text: str, start: int, end: int) -> list[int]:
+    """Where in the range a bracket stands whose other half is outside of it."""
+    opened: list[int] = []
+    closed: list[int] = []
+    for place in range(start, end):
+        if text[place] in _BRACKETS.values():
+            opened.append(place)
+        elif text[place] in _BRACKETS:
+            if opened and text[opened[-1]] == _BRACKETS[text[place]]:
+                opened.pop()
+            else:
+                closed.append(place)
+    return [*closed, *opened]
 
 
 def _is_in_word(text: str, place: int) -> bool:

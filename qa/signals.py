@@ -11,12 +11,29 @@ from qa.evidence import Proposal, independent
 from qa.extent import sentences_around, wants_sentences
 from qa.retriever import Retrieved
 
-SIGNALS = (
-    *("gap", "gap_above", "margin", "share", "highest_gap", "votes", "retrieval", "cosine", "behind_best"),
-    *("agreement", "missing_share", "rarest_missing", "sentence_missing", "names_missing", "words"),
-    "wants_sentences",
-)
-"""What `signals` gives. A calibration that weighs anything else is of another version."""
+SIGNALS = {
+    "gap": 1,
+    "gap_above": 1,
+    "margin": 1,
+    "share": 1,
+    "highest_gap": 1,
+    "votes": 1,
+    "retrieval": 1,
+    "cosine": 1,
+    "behind_best": -1,
+    "agreement": 1,
+    "missing_share": -1,
+    "rarest_missing": -1,
+    "sentence_missing": -1,
+    "names_missing": -1,
+    "words": 0,
+    "wants_sentences": 0,
+}
+"""What `signals` gives, and what more of it says of the answer: 1 surer, -1 less sure, 0 either.
+
+Several say nearly the same, and a fit that is free would set one against another. A calibration that
+weighs anything else is of another version.
+"""
 
 _NAMED = re.compile(r"(?<=[\w,;:'\"] )[A-Z][\w'-]*|\d[\d.,]*")
 """Names and numbers; the first word of a question is no name."""

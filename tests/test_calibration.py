@@ -143,10 +143,21 @@ def test_the_fit_recovers_the_relation():
 
 
 def test_a_signal_that_never_varies_is_no_division_by_zero():
-    judged = [Judged({"gap": float(n % 2), "words": 1.0}, n % 2 == 0, True) for n in range(2 * FEWEST)]
+    judged = [Judged({"words": float(n % 2), "gap": 1.0}, n % 2 == 0, True) for n in range(2 * FEWEST)]
     made = fit(judged, "encoder", "reader")
     assert all(isfinite(weight) for weight in made.weights.values())
-    assert made.probability({"gap": 0.0, "words": 1.0}) > 0.5 > made.probability({"gap": 1.0, "words": 1.0})
+    assert made.probability({"words": 0.0, "gap": 1.0}) > 0.5 > made.probability({"words": 1.0, "gap": 1.0})
+
+
+def test_no_weight_contradicts_its_signal():
+    """Right answers that lack more of the question's words are chance; the fit must not count on them."""
+    judged = [
+        Judged({"gap": float(n % 2), "missing_share": float(n % 2), "words": float(n % 3)}, n % 2 == 1, True)
+        for n in range(4 * FEWEST)
+    ]
+    made = fit(judged, "encoder", "reader")
+    assert made.weights["missing_share"] == 0
+    assert made.weights["gap"] > 1
 
 
 @pytest.mark.parametrize(("rights", "wrongs"), [(0, 0), (FEWEST - 1, 200), (200, FEWEST - 1)])
@@ -212,7 +223,7 @@ def test_the_signals_of_every_proposal_are_numbers(ask_files, reader, question):
     found = ask_files(ROOMS | {"copy.txt": ROOMS["3.txt"], "one.txt": "Word"}, reader).find(question)
     for place in range(len(found.proposals)):
         seen = signals(found.question, found.snapshot, found.retrieved, found.proposals, place)
-        assert tuple(seen) == SIGNALS
+        assert tuple(seen) == tuple(SIGNALS)
         assert all(isfinite(value) for value in seen.values())
         assert 0 <= MADE.probability(seen) <= 1
     assert found.proposals or isinstance(reader, PatternReader)

@@ -24,7 +24,7 @@ OWNERS = {
     "huggingface_hub": {"index/model_files.py"},
     "tokenizers": {"index/encoder.py", "qa/span_model.py", "qa/hub.py"},
     "openvino": {"qa/span_model.py"},
-    "sklearn": {"qa/calibrate.py"},
+    "scipy": {"qa/calibrate.py"},
     "pypdfium2": {"index/parsers/pdf.py"},
     "selectolax": {"index/parsers/html.py"},
     "portalocker": {"index/snapshot.py"},

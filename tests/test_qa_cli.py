@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -98,6 +99,13 @@ def test_a_refusal_is_no_failure(run):
     assert code == 0
     assert "The documents don't say" in out
     assert "The nearest passages" in out
+
+
+def test_a_refusal_shows_the_candidate_that_it_does_not_trust(run):
+    code, out, _ = run("ask", "How much is Amazon investing in Anthropic?", "--min-confidence", "1")
+    assert code == 0
+    assert "The documents don't say" in out
+    assert re.search(r"The best candidate, \d+% sure:\n\$5 billion\n“.*\$5 billion", out)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from qa.reader import (
     RETRIEVAL_WEIGHT,
     SPAN_PIECES,
     SPANS_OF_A_WINDOW,
+    balanced,
     best_spans,
     read,
     whole_words,
@@ -156,6 +157,9 @@ def is_ascii_word(character: str) -> bool:
         ("北京是中国的首都。", "北京", "北京"),
         ("于2019年", "20", "2019"),
         ("well-known", "known", "known"),
+        ("see https://www.mill.example/old-rules.html.", "old", "https://www.mill.example/old-rules.html"),
+        ("(www.mill.example)", "mill", "www.mill.example"),
+        ("to a.miller@mill.example, soon", "mill", "a.miller@mill.example"),
         ("", "", ""),
     ],
 )
@@ -163,6 +167,38 @@ def test_a_word_is_kept_whole_in_any_script(text, cut, whole):
     at = text.index(cut)
     first, last = whole_words(text, at, at + len(cut))
     assert text[first:last] == whole
+
+
+@pytest.mark.parametrize(
+    ("text", "cut", "whole"),
+    [
+        ("AWS (Amazon Web Services) division", "Amazon Web Services) division", "Amazon Web Services"),
+        ("the web service (AWS) grew", "web service (AWS", "web service (AWS)"),
+        ("Ann (born in 1931) left", "Ann (born", "Ann"),
+        ("Ann Jones (born 1931) left", "Ann Jones (born", "Ann Jones"),
+        ("see [(a)] here", "(a)]", "(a)"),
+        ("it is a) red", "a) red", "red"),
+        ("f(x)(y) = 1", "x)(y", "y"),
+        ("(a b)", "(a b)", "(a b)"),
+        (")", ")", ""),
+        ("none", "none", "none"),
+    ],
+)
+def test_half_a_pair_of_brackets_is_made_whole_or_cut(text, cut, whole):
+    at = text.index(cut)
+    first, last = balanced(text, at, at + len(cut))
+    assert text[first:last] == whole
+
+
+@given(st.text("ab ()[]", max_size=20), st.data())
+def test_brackets_always_pair_in_the_end(text, data):
+    start, end = sorted(data.draw(st.tuples(st.integers(0, len(text)), st.integers(0, len(text)))))
+    first, last = balanced(text, start, end)
+    assert 0 <= first <= last <= len(text)
+    assert balanced(text, first, last) == (first, last)
+    said = text[first:last]
+    assert said.count("(") == said.count(")")
+    assert said.count("[") == said.count("]")
 
 
 # From passages to scored spans
@@ -251,6 +287,14 @@ def test_what_is_no_sentence_is_no_answer():
     spans = read("What is the limit?", [asked], PatternReader("Limit|240 euros"))
     assert [span.text for span in spans] == ["240 euros"]
     assert read("?", [asked], PatternReader(r"City \| Limit")) == []
+
+
+def test_an_answer_ends_with_its_paragraph_and_may_cross_a_full_stop_before():
+    text = "Mary J. Jones sold it.\nPaul bought it."
+    sentences = [(0, 7), (8, 22), (23, len(text))]
+    asked = Retrieved(IndexedPassage(0, ("a.md",), None, passage(text, 7, sentences)), 1.0, 1.0, 0.0)
+    assert [span.text for span in read("Who?", [asked], PatternReader("Mary J. Jones"))] == ["Mary J. Jones"]
+    assert read("Who?", [asked], PatternReader(r"sold it.\nPaul")) == []
 
 
 def test_white_space_at_the_ends_of_a_piece_is_no_part_of_the_answer():

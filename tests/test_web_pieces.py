@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from index import DocumentStatus
 from qa import Answer, Citation, Evidence
+from qa.model import Candidate
 from qa.suggestions import questions, suggest
 from qa.web import render, viewer
 
@@ -145,6 +146,17 @@ def test_a_refusal_says_so_and_links_the_nearest_passages():
     assert "The documents don't say." in card
     assert card.count('href="#open/') == 5
     assert "low (10%)" in card
+
+
+def test_a_refusal_shows_the_candidate_that_it_does_not_trust():
+    refused = answer(found=False, citations=(), confidence=0.4)
+    assert "fn-key" not in render.answer_card(refused)
+    candidate = Candidate("five", "five", 0.4, (citation(),))
+    card = render.answer_card(replace(refused, candidates=(candidate,)))
+    assert marks(card, "fn-key") == ["five"]
+    assert "medium (40%)" in card
+    unknown = replace(refused, candidates=(replace(candidate, confidence=0.0),), confidence=0.0)
+    assert "fn-key" not in render.answer_card(unknown)
 
 
 def test_direction_controls_in_a_name_are_made_visible():

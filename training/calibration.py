@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from index import terminal
 from qa import QA
 from qa.calibrate import Judged, fit, judge
 from qa.calibration import SHIPPED_PATH, Calibration
@@ -21,8 +22,11 @@ def calibrate_shipped(benchmarks: Sequence[Path], work: Path) -> dict[str, dict[
     """Fit to all benchmarks and ship that; return each one's figures under a fit to the others' halves."""
     judged: dict[str, list[Judged]] = {}
     for folder in benchmarks:
-        with QA.from_folder(folder / "docs", work / "indexes" / folder.name) as qa:
-            judged[folder.name] = judge(qa, read_questions(folder / "questions.jsonl"))
+        with (
+            terminal.progress(quiet=False) as progress,
+            QA.from_folder(folder / "docs", work / "indexes" / folder.name, progress=progress) as qa,
+        ):
+            judged[folder.name] = judge(qa, read_questions(folder / "questions.jsonl"), progress)
             ids = qa.ids
     every = [one for found in judged.values() for one in found]
     calibration = fit(every, *ids)

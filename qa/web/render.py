@@ -91,12 +91,20 @@ def _found(answer: Answer) -> str:
 def _refusal(answer: Answer) -> str:
     nearest, rest = answer.passages[:3], answer.passages[3:]
     listed = f'<p class="fn-label">Nearest passages</p>{_passages(nearest)}' if nearest else ""
+    listed += _folded(f"More passages ({len(rest)})", rest)
+    closest = ""
+    if answer.candidates and answer.confidence:
+        first = answer.candidates[0].citations[0]
+        closest = (
+            f'<p class="fn-label">The best candidate</p><blockquote dir="auto">{quoted(first)}</blockquote>'
+            f"{_citations([first])}"
+        )
     sure = ""
     if answer.confidence is not None:
         sure = _confidence("Confidence in the best candidate", answer.confidence)
     return (
         '<div class="fn-card fn-refusal"><p class="fn-verdict">The documents don\'t say.</p>'
-        f"{sure}{_notice(answer.notice)}{listed}{_folded(f'More passages ({len(rest)})', rest)}</div>"
+        f"{closest}{sure}{_notice(answer.notice)}{listed}</div>"
     )
 
 
