@@ -53,17 +53,24 @@ def live_snapshot(index_dir: Path) -> str:
         IndexNotFoundError: there is no index in ``index_dir``.
         IndexDamagedError: CURRENT names a snapshot that is not there.
     """
+    name = _current(index_dir)
+    while not name.isdecimal() or not snapshot_dir(index_dir, name).is_dir():
+        again = _current(index_dir)
+        if again == name:
+            raise IndexDamagedError(f"{index_dir / CURRENT} names the snapshot {name!r}, which is not there")
+        name = again  # a build replaced it, and dropped the old one, between the two looks
+    return name
+
+
+def _current(index_dir: Path) -> str:
     try:
-        name = (index_dir / CURRENT).read_text(encoding="ascii").strip()
+        return (index_dir / CURRENT).read_text(encoding="ascii").strip()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise IndexNotFoundError(
             f"there is no index in {index_dir}; make one with: {rebuild_command('FOLDER', index_dir)}"
         ) from error
     except UnicodeDecodeError as error:
         raise IndexDamagedError(f"{index_dir / CURRENT} is damaged") from error
-    if not name.isdecimal() or not snapshot_dir(index_dir, name).is_dir():
-        raise IndexDamagedError(f"{index_dir / CURRENT} names the snapshot {name!r}, which is not there")
-    return name
 
 
 def snapshot_dir(index_dir: Path, name: str) -> Path:
