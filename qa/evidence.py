@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from math import exp, log
 from typing import NamedTuple
 
-from qa.metrics import normalise
 from qa.reader import ScoredSpan
 
+_WORD = re.compile(r"[-+−]?[$€£¥#@.]?\w(?:\S*[\w%+#°])?")
+_ARTICLES = frozenset({"a", "an", "the"})
+_CHANGING = frozenset(
+    (
+        "no not never nor neither non none without except excluding unless but than anti former ex "
+        "north south east west northern southern eastern western upper lower under over inside outside"
+    ).split()
+)
 _CAPITALISED = re.compile(r"\W*(?:[^\W\d_a-z]|(?:and|da|de|del|der|of|the|van|von)\b)")
 
 
@@ -66,37 +73,48 @@ def independent(spans: Sequence[ScoredSpan]) -> list[ScoredSpan]:
 
 
 class Wording(NamedTuple):
-    """The words of a span in SQuAD's normal form, and whether they are a name."""
+    """The words of a span, in lower case and without what surrounds them, and whether they are a name."""
 
     words: tuple[str, ...]
     is_name: bool
 
 
 def wording(text: str) -> Wording:
-    """What `says_the_same` compares."""
-    return Wording(tuple(normalise(text).split()), all(map(_CAPITALISED.match, text.split())))
+    """What `says_the_same` compares: signs, decimal points and single letters tell answers apart."""
+    found = [match for token in text.split() if (match := _WORD.search(token))]
+    words = tuple(match[0].casefold() for match in found)
+    if len(words) > 1 and words[0] in _ARTICLES:
+        words = words[1:]
+    return Wording(words, all(map(_CAPITALISED.match, (match[0] for match in found))))
 
 
 def says_the_same(one: Wording, other: Wording) -> bool:
-    """Whether the words are equal, or the shorter ones stand in the longer ones as they are.
+    """Whether the words are equal, or the shorter ones stand in the longer ones and mean the same there.
 
-    A single word is that only as the year of a date ("1990", "12 May 1990") or as a part of a name
-    ("Jones", "Mary Jones"): "5" is not "5 billion", and "chips" not "training chips".
+    A single word does only as the year of a date ("1990", "12 May 1990") or as a part of a name
+    ("Jones", "Mary Jones"): "5" is not "5 billion", and "chips" not "training chips". More words do
+    unless those beside them change the sense ("not", "except", "north") or the number.
     """
     shorter, longer = sorted((one.words, other.words), key=len)
     if shorter == longer:
         return True
     size = len(shorter)
-    are_numbers = all(word.isdigit() for word in shorter)
-    if size == 1:
-        counts = len(shorter[0]) == 4 if are_numbers else one.is_name and other.is_name
-    else:
-        counts = not are_numbers
-    return (
-        counts
-        and 2 * size >= len(longer) - 1
-        and any(longer[first : first + size] == shorter for first in range(len(longer) - size + 1))
-    )
+    first = next((i for i in range(len(longer) - size + 1) if longer[i : i + size] == shorter), None)
+    if first is None or not shorter or 2 * size < len(longer) - 1:
+        return False
+    has_year = re.fullmatch(r"\d{4}", shorter[-1]) is not None
+    if size == 1 and not has_year and not (one.is_name and other.is_name):
+        return False
+    if size > 1 and all(word.isdigit() for word in shorter):
+        return False
+    return not any(_changes(word, has_year) for word in (*longer[:first], *longer[first + size :]))
+
+
+def _changes(word: str, beside_year: bool) -> bool:
+    """Whether words say something else with this one beside them; the day of a date does not."""
+    if any(character.isdigit() for character in word):
+        return not (beside_year and re.fullmatch(r"\d{1,2}(?:st|nd|rd|th)?", word))
+    return word in _CHANGING or (len(word) == 1 and word.isascii())
 
 
 def _added(scores: Sequence[float]) -> float:
