@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from index import Passage, Span
+from index import Passage, Span, question_terms, terms
 
 MAX_SENTENCES = 3
 
@@ -112,7 +112,7 @@ def quoted(question: str, passage: Passage, key: Span) -> tuple[Span, Span]:
     the items ("... several trends:") stands for the items.
     """
     around = sentences_around(passage, *key)
-    if wants_several(question):
+    if wants_several(question) and _leads_up(question, passage, key):
         items = _items_led_up_to(passage, around)
         if items is not None:
             return items, items
@@ -121,6 +121,12 @@ def quoted(question: str, passage: Passage, key: Span) -> tuple[Span, Span]:
     if wants_list(question):
         around = _with_its_items(passage, around)
     return around, key
+
+
+def _leads_up(question: str, passage: Passage, key: Span) -> bool:
+    """Whether the span stands for the items below: it repeats the question, or the items follow it."""
+    repeats = set(question_terms(question)) & set(terms(_between(passage, *key)))
+    return bool(repeats) or passage.text[key[1] - passage.start :].lstrip().startswith(":")
 
 
 def _items_led_up_to(passage: Passage, around: Span) -> Span | None:
