@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index import IndexedPassage, Passage, Span
+from qa.errors import ReaderError
 from qa.retriever import Retrieved
 from qa.span_model import SpanModel, Text, Window
 
@@ -40,6 +41,9 @@ _UNSPACED = re.compile(  # Thai to Khmer, Chinese, Japanese: no spaces between w
     "\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 _ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>\"“”]*[\w/]|[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+ADDRESS_CHARACTERS = 200
+"""How far beyond a span an address is looked for."""
+
 _BRACKETS = {")": "(", "]": "["}
 _JOINER = "\u200d"
 _INVISIBLE_IN_WORDS = "\u00ad\u200c" + _JOINER
@@ -84,6 +88,9 @@ def read(question: str, retrieved: Sequence[Retrieved], model: SpanModel) -> lis
         question: the stand-alone question.
         retrieved: the candidate passages, best first.
         model: gives the logits.
+
+    Raises:
+        ReaderError: the model gave something that is no number, or a place that is not in its passage.
     """
     readable = list(_readable(retrieved))
     if not readable:
@@ -96,7 +103,7 @@ def read(question: str, retrieved: Sequence[Retrieved], model: SpanModel) -> lis
         ScoredSpan(candidate, place, start, end, gap, gap + RETRIEVAL_WEIGHT * place.score)
         for (candidate, place), found in zip(readable, windows, strict=True)
         for window in found
-        for start, end, gap in _placed(window, place.passage)
+        for start, end, gap in _placed(_checked(window, place.passage.passage), place.passage)
     ]
     return _without_overlaps(sorted(spans, key=lambda span: -span.score))
 
@@ -119,6 +126,18 @@ def _readable(retrieved: Sequence[Retrieved]) -> Iterator[tuple[Retrieved, Retri
 
 def _folded(passage: IndexedPassage) -> str:
     return " ".join(passage.passage.text.split()).casefold()
+
+
+def _checked(window: Window, passage: Passage) -> Window:
+    """The window, if a reader could have meant it: what is wrong in it would look like a refusal."""
+    logits = np.concatenate([window.starts, window.ends, [window.null_start, window.null_end]])
+    if len(window.starts) != len(window.offsets) or len(window.ends) != len(window.offsets):
+        raise ReaderError("the reader gave more or fewer logits than word pieces; choose another --reader")
+    if np.isnan(logits).any() or np.isposinf(logits).any() or not np.isfinite(logits[-2:]).all():
+        raise ReaderError("the reader gave a logit that is no number; choose another --reader")
+    if any(not 0 <= start <= end <= len(passage.text) for start, end in window.offsets):
+        raise ReaderError("the reader gave a place outside of its passage; choose another --reader")
+    return window
 
 
 def _placed(window: Window, found: IndexedPassage) -> Iterator[tuple[int, int, float]]:
@@ -200,14 +219,27 @@ def best_spans(window: Window) -> list[tuple[int, int, float]]:
 
 def whole_words(text: str, start: int, end: int) -> Span:
     """Widen a range to the ends of the words and of the web and mail addresses that it cuts."""
-    for address in _ADDRESS.finditer(text):
-        if address.start() < end and address.end() > start:
-            start, end = min(start, address.start()), max(end, address.end())
+    for low, high in _addresses(text, start, end):
+        if low < end and high > start:
+            start, end = min(start, low), max(end, high)
     while _is_in_word(text, start):
         start -= 1
     while _is_in_word(text, end):
         end += 1
     return start, end
+
+
+def _addresses(text: str, start: int, end: int) -> Iterator[Span]:
+    """The web and mail addresses among the tokens that the range touches."""
+    low = max(start - ADDRESS_CHARACTERS, 0)
+    before = [place for place in range(low, start) if text[place].isspace()]
+    first = before[-1] + 1 if before else low
+    high = min(end + ADDRESS_CHARACTERS, len(text))
+    last = next((place for place in range(end, high) if text[place].isspace()), high)
+    around = text[first:last]
+    if "@" in around or "://" in around or "www." in around:
+        for found in _ADDRESS.finditer(around):
+            yield first + found.start(), first + found.end()
 
 
 def balanced(text: str, start: int, end: int) -> Span:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import tokenizers
 
 BUNDLED_FOLDER = Path(__file__).parent / "models" / "span_reader"
+MODEL_FILES = ("model.xml", "model.bin", "tokenizer.json")
 
 QUESTION_PIECES = 64
 CONTEXT_PIECES = 32
@@ -97,17 +98,31 @@ class BundledSpanModel:
     @cached_property
     def id(self) -> str:
         """The name and the checksum of the weights."""
-        return f"{self._card['name']}/{self._card['sha256'][:12]}"
+        name, checksums = self._card
+        return f"{name}/{checksums['model.bin'][:12]}"
 
     @cached_property
-    def _card(self) -> dict[str, str]:
-        card: dict[str, str] = json.loads(self._file("model.json").read_text(encoding="utf-8"))
-        return card
+    def _card(self) -> tuple[str, dict[str, str]]:
+        """The model's name, and the SHA-256 of each of its other files."""
+        path = self._file("model.json")
+        try:
+            card = json.loads(path.read_text(encoding="utf-8"))
+            return str(card["name"]), {name: str(card["sha256"][name]) for name in MODEL_FILES}
+        except (ValueError, KeyError, TypeError) as error:
+            raise ReaderError(f"{path} is damaged ({error!r}); reinstall footnote-qa") from error
 
     def _file(self, name: str) -> Path:
         path = self._folder / name
         if not path.is_file():
             raise ReaderError(f"{path}, a part of the reader, is missing; reinstall footnote-qa")
+        return path
+
+    def _checked(self, name: str) -> Path:
+        path = self._file(name)
+        if hashlib.sha256(path.read_bytes()).hexdigest() != self._card[1][name]:
+            raise ReaderError(
+                f"{path} is not the file that was shipped (its checksum differs); reinstall footnote-qa"
+            )
         return path
 
     def load(self) -> None:
@@ -138,22 +153,18 @@ class BundledSpanModel:
     def _tokenizer(self) -> tokenizers.Tokenizer:
         import tokenizers
 
-        tokenizer = tokenizers.Tokenizer.from_file(str(self._file("tokenizer.json")))
+        tokenizer = tokenizers.Tokenizer.from_file(str(self._checked("tokenizer.json")))
         tokenizer.no_padding()
         tokenizer.no_truncation()
+        tokenizer.encode_special_tokens = True  # a document's "[SEP]" is text
         return tokenizer
 
     @cached_property
     def _compiled(self) -> Any:  # noqa: ANN401 - openvino has no types
         import openvino
 
-        weights = self._file("model.bin")
-        if hashlib.sha256(weights.read_bytes()).hexdigest() != self._card["sha256"]:
-            raise ReaderError(
-                f"{weights} is not the file that was shipped (its checksum differs); reinstall footnote-qa"
-            )
         core = openvino.Core()
-        model = core.read_model(self._file("model.xml"), weights)
+        model = core.read_model(self._checked("model.xml"), self._checked("model.bin"))
         return core.compile_model(model, "CPU", {"PERFORMANCE_HINT": "LATENCY"})
 
     def _inputs(self, question: str, texts: Sequence[Text]) -> Iterator[_Input]:

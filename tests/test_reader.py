@@ -297,6 +297,33 @@ def test_an_answer_ends_with_its_paragraph_and_may_cross_a_full_stop_before():
     assert read("Who?", [asked], PatternReader(r"sold it.\nPaul")) == []
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Window([(0, 4)], np.float32([np.nan]), np.float32([1]), 0.0, 0.0),
+        Window([(0, 4)], np.float32([np.inf]), np.float32([1]), 0.0, 0.0),
+        Window([(0, 4)], np.float32([1]), np.float32([1]), float("nan"), 0.0),
+        Window([(0, 4)], np.float32([1, 2]), np.float32([1]), 0.0, 0.0),
+        Window([(0, 40)], np.float32([1]), np.float32([1]), 0.0, 0.0),
+        Window([(-1, 4)], np.float32([1]), np.float32([1]), 0.0, 0.0),
+    ],
+)
+def test_what_no_reader_could_mean_is_an_error_and_no_refusal(wrong):
+    with pytest.raises(ReaderError, match="the reader gave"):
+        read("Who?", [retrieved("Mary sold it.")], Scripted([wrong]))
+
+
+def test_a_mark_of_the_model_in_a_document_is_text(bundled_reader):
+    for text in ("the [CLS] token", "a [SEP] b [MASK] c [PAD]"):
+        (found,) = bundled_reader.windows("What?", [Text("", text)])[0]
+        assert len(found.offsets) > len(text.split())
+
+
+def test_addresses_are_looked_for_near_the_span_alone():
+    text = "x@" * 200_000
+    assert whole_words(text, 100_000, 100_001) != (0, len(text))
+
+
 def test_white_space_at_the_ends_of_a_piece_is_no_part_of_the_answer():
     text = "It was sold by Mary. "
     logits = np.float32([5, -9, 4])
@@ -398,6 +425,21 @@ def test_damaged_weights_are_refused(copied):
         BundledSpanModel(copied).load()
 
 
+@pytest.mark.parametrize("name", ["model.xml", "tokenizer.json"])
+def test_a_damaged_file_of_the_model_is_refused(copied, name):
+    with (copied / name).open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(ReaderError, match=rf"{name}.* reinstall"):
+        BundledSpanModel(copied).load()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"name": "x", "sha256": {}}'])
+def test_a_damaged_card_of_the_model_is_refused(copied, content):
+    (copied / "model.json").write_text(content)
+    with pytest.raises(ReaderError, match=r"model\.json is damaged"):
+        BundledSpanModel(copied).load()
+
+
 @pytest.mark.parametrize("name", ["model.bin", "model.xml", "model.json", "tokenizer.json"])
 def test_a_missing_file_of_the_model_is_named(copied, name):
     (copied / name).unlink()
@@ -407,6 +449,6 @@ def test_a_missing_file_of_the_model_is_named(copied, name):
 
 def test_the_id_is_that_of_the_weights(copied):
     assert BundledSpanModel(copied).id == BundledSpanModel().id
-    card = (copied / "model.json").read_text().replace('"sha256": "', '"sha256": "00')
+    card = (copied / "model.json").read_text().replace('"model.bin": "', '"model.bin": "00')
     (copied / "model.json").write_text(card)
     assert BundledSpanModel(copied).id != BundledSpanModel().id

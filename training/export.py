@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from qa.span_model import BUNDLED_FOLDER
+from qa.span_model import BUNDLED_FOLDER, MODEL_FILES
 from training.network import CLS, SEP, SpanNetwork, encoder_folder
 
 NAME = "minilm-l6-span"
@@ -41,6 +41,6 @@ def export(network: SpanNetwork, folder: Path = BUNDLED_FOLDER) -> None:
     compressed = nncf.compress_weights(model, mode=nncf.CompressWeightsMode.INT8_SYM)
     openvino.save_model(compressed, folder / "model.xml")
     shutil.copyfile(encoder_folder() / "tokenizer.json", folder / "tokenizer.json")
-    digest = hashlib.sha256((folder / "model.bin").read_bytes()).hexdigest()
-    card = {"name": NAME, "sha256": digest}
+    digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in MODEL_FILES}
+    card = {"name": NAME, "sha256": digests}
     (folder / "model.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")

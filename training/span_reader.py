@@ -76,6 +76,7 @@ def reader_tokenizer() -> tokenizers.Tokenizer:
     tokenizer = tokenizers.Tokenizer.from_file(str(encoder_folder() / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
+    tokenizer.encode_special_tokens = True
     return tokenizer
 
 
