@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from index import UsageError
 from qa.calibration import Calibration, calibration_path
+from qa.citations import citations
 from qa.engine import QA
 from qa.errors import QuestionSetError
 from qa.evaluate import RIGHT_F1, Question
@@ -22,6 +23,8 @@ FEWEST = 50
 """Fewer right or wrong answers than this say too little to fit a model to."""
 
 REGULARISATION = 1.0
+LEAST_SPREAD = 1e-6
+"""A signal that varies by less is the same for all answers, but for rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,9 @@ def judge(
             raise QuestionSetError(f"question {question.id!r} can't be asked: {error}") from error
         if found.proposals:
             seen = signals(found.question, found.snapshot, found.retrieved, found.proposals)
-            right = token_f1(found.proposals[0].best.text, question.answers) >= RIGHT_F1
+            shown = next(citations(found.question, found.proposals[0].best))
+            key = shown.quote[shown.key_start - shown.start : shown.key_end - shown.start]
+            right = token_f1(key, question.answers) >= RIGHT_F1
             judged.append(Judged(seen, bool(question.answers) and right, bool(question.answers)))
     if progress is not None:
         progress("ask", len(questions), len(questions))
@@ -88,7 +93,7 @@ def fit(judged: Sequence[Judged], encoder: str, reader: str) -> Calibration:
     names = list(judged[0].signals)
     seen = np.array([[one.signals[name] for name in names] for one in judged])
     middle, spread = seen.mean(axis=0), seen.std(axis=0)
-    spread[spread == 0] = 1.0
+    spread[spread < LEAST_SPREAD] = 1.0
     scaled, intercept = _logistic((seen - middle) / spread, right, [SIGNALS[name] for name in names])
     weights = scaled / spread
     bias = float(intercept - weights @ middle)

@@ -17,6 +17,8 @@ from pathlib import Path
 from qa.errors import CalibrationError, CalibrationMismatchError
 from qa.signals import SIGNALS
 
+LARGEST_WEIGHT = 1e6
+
 SHIPPED_PATH = Path(__file__).parent / "models" / "calibration.json"
 
 
@@ -67,9 +69,12 @@ def read_calibration(path: Path, encoder: str, reader: str) -> Calibration:
     again = "make it again with: python -m qa calibrate QUESTIONS.jsonl"
     try:
         found = Calibration(**json.loads(path.read_text(encoding="utf-8")))
-        if not (0 <= found.min_confidence <= 1 and isfinite(sum(found.weights.values(), found.bias))):
+        numbers = [found.bias, *found.weights.values()]
+        if not 0 <= found.min_confidence <= 1 or any(abs(number) > LARGEST_WEIGHT for number in numbers):
             raise ValueError("a number is out of range")
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        if not isfinite(sum(numbers)):
+            raise ValueError("something is no number")
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise CalibrationError(f"the calibration {path} can't be read ({error}); {again}") from error
     if (found.encoder, found.reader) != (encoder, reader):
         raise CalibrationMismatchError(
@@ -77,6 +82,6 @@ def read_calibration(path: Path, encoder: str, reader: str) -> Calibration:
             f"{found.reader}, not with {encoder} and {reader}; make one with: "
             "python -m qa calibrate QUESTIONS.jsonl"
         )
-    if not set(found.weights) <= set(SIGNALS):
+    if not found.weights or not set(found.weights) <= set(SIGNALS):
         raise CalibrationError(f"the calibration {path} is of another version of Footnote; {again}")
     return found

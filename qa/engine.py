@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -21,7 +22,7 @@ from index import (
     phrases,
     update,
 )
-from qa.calibration import find_calibration
+from qa.calibration import Calibration, find_calibration
 from qa.citations import citations, evidence
 from qa.errors import CalibrationError, QuestionError
 from qa.evidence import Proposal, proposals
@@ -72,7 +73,15 @@ class QA:
         self._index = index
         self.reader: SpanModel = reader or BundledSpanModel()
         self.reranker = reranker
-        self.calibration = find_calibration(index.path, *self.ids)
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """What turns signals into a confidence; None where there is none for these models.
+
+        Raises:
+            CalibrationError: the index's own can't be read.
+        """
+        return find_calibration(self._index.path, *self.ids)
 
     @classmethod
     def open(
@@ -95,7 +104,6 @@ class QA:
             IndexMismatchError: it was made with another format, encoder or chunker.
             IndexDamagedError: a file of it is missing or can't be read.
             EncoderError: its encoder can't be loaded.
-            CalibrationError: its calibration can't be read.
         """
         return cls(open_index(index_dir, encoder), reader, reranker)
 
@@ -152,6 +160,7 @@ class QA:
         """Load index, encoder and reader now rather than at the first question."""
         self._index.live().load()
         self.reader.load()
+        _ = self.calibration
         if self.reranker is not None:
             self.reranker.load()
         self._index.encoder.encode_question("ready")
@@ -175,7 +184,8 @@ class QA:
         Raises:
             QuestionError: the question is empty, or a parameter is out of range.
             SourceNotFoundError: an entry of ``sources`` matches no document.
-            CalibrationError: ``min_confidence`` was given, and this encoder has no calibration.
+            CalibrationError: ``min_confidence`` was given, and this encoder has no calibration; or the
+                index's own can't be read.
             ClosedError, IndexDamagedError, IndexMismatchError: the index can't be asked any more.
         """
         threshold = self._threshold(min_confidence)

@@ -105,6 +105,9 @@ def test_one_of_other_models_in_the_place_of_the_right_one_is_refused(tmp_path, 
         {"weights": ["gap"]},
         {"weights": {"gap": "1"}},
         {"weights": {"gap": float("inf")}},
+        {"weights": {"gap": 1e308}},
+        {"weights": {}},
+        {"bias": 10**400},
         {"weights": {"no such signal": 1.0}},
         {"more": 1},
     ],
@@ -298,11 +301,16 @@ def test_a_later_candidate_is_not_surer(calibrated):
         assert confidences == sorted(confidences, reverse=True)
 
 
-def test_a_damaged_one_is_told_when_the_index_is_opened(ask_files, index_dir):
+def test_a_damaged_one_is_told_and_does_not_stand_in_the_way_of_search_and_calibrate(ask_files, index_dir):
     qa = ask_files(ROOMS, PatternReader(CODE))
     calibration_path(index_dir, *qa.ids).write_text("{")
-    with pytest.raises(CalibrationError, match="can't be read"):
-        QA.open(index_dir, TinyEncoder(), PatternReader(CODE))
+    with QA.open(index_dir, TinyEncoder(), PatternReader(CODE)) as opened:
+        for ask in (lambda: opened.ask(ROOM), opened.load):
+            with pytest.raises(CalibrationError, match="can't be read"):
+                ask()
+        assert opened.search("room 5")
+        save(calibrate(opened, room_questions(FEWEST, FEWEST)), index_dir)
+        assert opened.ask(ROOM).confidence is not None
 
 
 # The command

@@ -5,8 +5,8 @@
 
 Seeded and resumable: run it again with the same --work and it goes on from its last checkpoint.
 --from starts from the weights of an earlier run with a fresh optimiser, and --share averages the new
-weights with those (Wortsman et al. 2022, robust fine-tuning of zero-shot models). Runs on a GPU where there is
-one; on two cores a pass over 130,000 windows takes about two hours.
+weights with those (Wortsman et al. 2022, robust fine-tuning of zero-shot models). Runs on a GPU where
+there is one; on two cores a pass over 130,000 windows takes about two hours.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,7 +12,7 @@ from index import terminal
 from qa import QA
 from qa.calibrate import Judged, fit, judge
 from qa.calibration import SHIPPED_PATH, Calibration
-from qa.evaluate import read_questions
+from qa.evaluate import Question, read_questions
 from qa.metrics import auroc, calibration_error
 from training.plots import draw_confidence
 
@@ -20,20 +21,23 @@ PLOT = Path("docs") / "confidence.png"
 
 def calibrate_shipped(benchmarks: Sequence[Path], work: Path) -> dict[str, dict[str, float | None]]:
     """Fit to all benchmarks and ship that; return each one's figures under a fit to the others' halves."""
-    judged: dict[str, list[Judged]] = {}
+    judged: dict[str, tuple[list[Judged], list[Judged]]] = {}
     for folder in benchmarks:
         with (
             terminal.progress(quiet=False) as progress,
             QA.from_folder(folder / "docs", work / "indexes" / folder.name, progress=progress) as qa,
         ):
-            judged[folder.name] = judge(qa, read_questions(folder / "questions.jsonl"), progress)
+            asked = read_questions(folder / "questions.jsonl")
+            judged[folder.name] = tuple(
+                judge(qa, [one for one in asked if half(one) == part], progress) for part in (0, 1)
+            )
             ids = qa.ids
-    every = [one for found in judged.values() for one in found]
+    every = [one for found in judged.values() for part in found for one in part]
     calibration = fit(every, *ids)
     SHIPPED_PATH.write_text(json.dumps(asdict(calibration), indent=1) + "\n", encoding="utf-8")
-    halves = [fit([one for found in judged.values() for one in found[half::2]], *ids) for half in (0, 1)]
+    fits = [fit([one for found in judged.values() for one in found[part]], *ids) for part in (0, 1)]
     unseen = {
-        name: [(halves[1 - number % 2], one) for number, one in enumerate(found)]
+        name: [(fits[1 - part], one) for part in (0, 1) for one in found[part]]
         for name, found in judged.items()
     }
     draw_confidence(
@@ -44,6 +48,11 @@ def calibrate_shipped(benchmarks: Sequence[Path], work: Path) -> dict[str, dict[
         PLOT,
     )
     return {name: figures(pairs) for name, pairs in unseen.items()}
+
+
+def half(question: Question) -> int:
+    """Which half a question is in; the same words are in the same half of every benchmark."""
+    return hashlib.sha256(question.question.encode()).digest()[0] % 2
 
 
 def figures(pairs: Sequence[tuple[Calibration, Judged]]) -> dict[str, float | None]:
