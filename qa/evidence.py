@@ -83,8 +83,8 @@ def wording(text: str) -> Wording:
     """What `says_the_same` compares: signs, decimal points and single letters tell answers apart."""
     found = [match for token in text.split() if (match := _WORD.search(token))]
     words = tuple(match[0].casefold() for match in found)
-    if len(words) > 1 and words[0] in _ARTICLES:
-        words = words[1:]
+    if words and words[0] in _ARTICLES and (len(words) > 1 or found[0][0] != "A"):
+        words = words[1:]  # "A" alone is a grade or a blood group
     return Wording(words, all(map(_CAPITALISED.match, (match[0] for match in found))))
 
 

@@ -44,7 +44,7 @@ _ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>\"“”]*[\w/]|[\w.+-]+@[\w-]+
 ADDRESS_CHARACTERS = 200
 """How far beyond a span an address is looked for."""
 
-_BRACKETS = {")": "(", "]": "["}
+_BRACKETS = {")": "(", "]": "[", "”": "“"}
 _JOINER = "\u200d"
 _INVISIBLE_IN_WORDS = "\u00ad\u200c" + _JOINER
 
@@ -243,7 +243,12 @@ def _addresses(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def balanced(text: str, start: int, end: int) -> Span:
-    """The range without half a pair of brackets: closed where the other half comes next, else cut."""
+    """The range without half a pair of brackets or quotes: closed if the other half comes next, else cut."""
+    if text.count('"', start, end) % 2:
+        if text[start] == '"':
+            start += 1
+        elif text[end - 1] == '"':
+            end -= 1
     while unpaired := _unpaired(text, start, end):
         place = unpaired[0]
         if len(unpaired) == 1 and place > start and _BRACKETS.get(text[end : end + 1]) == text[place]:

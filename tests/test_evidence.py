@@ -139,7 +139,8 @@ def test_equal_bare_numbers_join():
 
 
 def test_what_holds_no_word_is_no_answer():
-    assert said(span("-", 2), span(".", 1), span("—", 0)) == []
+    assert said(span("-", 2), span(".", 1), span("the", 0), span("a", 0)) == []
+    assert said(span("A", 1)) == [["A"]]
     assert proposals([]) == []
 
 

@@ -181,6 +181,10 @@ def test_a_word_is_kept_whole_in_any_script(text, cut, whole):
         ("f(x)(y) = 1", "x)(y", "y"),
         ("(a b)", "(a b)", "(a b)"),
         (")", ")", ""),
+        ('an "anchor customer" now', '"anchor customer', "anchor customer"),
+        ('an "anchor customer" now', 'anchor customer"', "anchor customer"),
+        ('an "anchor customer" now', '"anchor customer"', '"anchor customer"'),
+        ("a “fine” day", "a “fine", "a “fine”"),
         ("none", "none", "none"),
     ],
 )
