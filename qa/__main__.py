@@ -14,6 +14,7 @@ import typer
 from index import terminal
 from index.__main__ import app as index_app
 from qa.errors import QuestionError, QuestionSetError
+from qa.model import WORTH_A_LOOK
 from qa.options import ReaderOption, RerankerOption, models
 
 if TYPE_CHECKING:
@@ -269,7 +270,7 @@ def _show_answer(answer: Answer) -> None:
         terminal.complain(answer.notice)
     if not answer.found:
         out.print(Text("The documents don't say.", style="bold"))
-        if answer.candidates and answer.confidence:
+        if answer.candidates and (answer.confidence or 0) >= WORTH_A_LOOK:
             best = answer.candidates[0]
             out.print(f"\nThe best candidate, {answer.confidence:.0%} sure:")
             out.print(_marked(best.citations[0]))

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+WORTH_A_LOOK = 0.1
+"""A refused candidate that is less likely than this is chance, and not shown to people."""
+
 
 @dataclass(frozen=True, slots=True)
 class Citation:

@@ -155,7 +155,7 @@ def test_a_refusal_shows_the_candidate_that_it_does_not_trust():
     card = render.answer_card(replace(refused, candidates=(candidate,)))
     assert marks(card, "fn-key") == ["five"]
     assert render.confidence_words(0.4) in stripped(card)
-    unknown = replace(refused, candidates=(replace(candidate, confidence=0.0),), confidence=0.0)
+    unknown = replace(refused, candidates=(replace(candidate, confidence=0.05),), confidence=0.05)
     assert "fn-key" not in render.answer_card(unknown)
 
 

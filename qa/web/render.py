@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from index import DocumentStatus
-from qa.model import Answer, Citation, Evidence
+from qa.model import WORTH_A_LOOK, Answer, Citation, Evidence
 from qa.web.viewer import Place, escape, link, name, path, span, where
 
 EXCERPT = 320
@@ -93,7 +93,7 @@ def _refusal(answer: Answer) -> str:
     listed = f'<p class="fn-label">Nearest passages</p>{_passages(nearest)}' if nearest else ""
     listed += _folded(f"More passages ({len(rest)})", rest)
     closest = ""
-    if answer.candidates and answer.confidence:
+    if answer.candidates and (answer.confidence or 0) >= WORTH_A_LOOK:
         first = answer.candidates[0].citations[0]
         closest = (
             f'<p class="fn-label">The best candidate</p><blockquote dir="auto">{quoted(first)}</blockquote>'
