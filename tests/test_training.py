@@ -11,7 +11,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training import span_reader
+from qa.span_model import BundledSpanModel, Text
+from training import alterations, span_reader
+from training.export import read_back
 from training.network import SpanNetwork
 from training.questions import (
     Question,
@@ -24,7 +26,7 @@ from training.questions import (
 )
 from training.span_reader import Log, reader_tokenizer, run
 from training.spans import Scores, best_with_refusals, read_all
-from training.windows import batches, collate, training_windows
+from training.windows import batches, collate, training_windows, window
 
 PARAGRAPH = (
     "The Rhine rises in the canton of Grisons. It is 1,230 km long. Largest of its ports is Duisburg. "
@@ -125,6 +127,47 @@ def test_an_altered_question_never_names_its_answer():
     for seed in range(50):
         for variant in altered(BRIDGE, random.Random(seed)):
             assert "Mainz" not in variant.text
+
+
+@pytest.mark.parametrize(
+    ("asked", "context", "way", "expected"),
+    [
+        ("Who was the first king?", "", alterations._turned, "Who was the last king?"),
+        ("Where did it rise?", "", alterations._negated, "Where didn't it rise?"),
+        ("Where can it rise?", "", alterations._negated, "Where can't it rise?"),
+        (
+            "How much did Ann Smith lend to Paul?",
+            "",
+            lambda text: alterations._roles_exchanged(text, random.Random(1)),
+            "How much did Paul lend to Ann Smith?",
+        ),
+    ],
+)
+def test_each_way_to_alter_a_question(asked, context, way, expected):
+    assert way(asked) == expected
+
+
+@pytest.mark.parametrize(
+    "asked", ["When did Ann Smith and Paul meet?", "Who lent Ann money?", "Is the town of Bonn near Bonn?"]
+)
+def test_roles_are_exchanged_where_that_says_something_else(asked):
+    assert alterations._roles_exchanged(asked, random.Random(1)) == ""
+
+
+def test_a_word_of_the_paragraph_is_exchanged_for_one_of_its_kind_that_it_lacks():
+    asked, context = "Which mayor saw the flood?", "The mayor, Ann, saw the worst flood in years."
+    found = {alterations._other_kind(asked, context, "Ann", random.Random(seed)) for seed in range(200)}
+    assert "Which governor saw the flood?" in found
+    for text in found:
+        (other,) = set(text.rstrip("?").split()) - set(asked.rstrip("?").split())
+        assert other.casefold() not in context.casefold()
+        assert len(text.split()) == len(asked.split())
+
+
+def test_words_of_one_kind_are_neither_the_same_nor_anything():
+    assert {"governor", "sheriff"} <= set(alterations.kindred("mayor"))
+    assert not {"mayor", "mayors", "mayoral", "protein"} & set(alterations.kindred("mayor"))
+    assert alterations.kindred("rhinegold") == ()
 
 
 def test_a_hard_negative_is_a_paragraph_like_it_without_the_answer():
@@ -251,3 +294,17 @@ def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(tmp_path, monkeypatch
     for name, value in ended[0].items():
         assert torch.equal(value, ended[1][name]), name
     assert "step" in capsys.readouterr().out
+
+
+def test_the_shipped_weights_can_be_trained_on_from():
+    network = SpanNetwork()
+    network.load_state_dict(read_back())
+    network.eval()
+    (found,) = BundledSpanModel().windows(LONG.text, [Text("", PARAGRAPH)])[0]
+    asked, told = (TOKENIZER.encode(text, add_special_tokens=False).ids for text in (LONG.text, PARAGRAPH))
+    batch = collate([window(asked, [], told, [])])
+    with torch.no_grad():
+        logits = network(*map(torch.from_numpy, (batch.pieces, batch.segments, batch.mask)))[0].numpy()
+    inside = logits[len(asked) + 2 :][: len(found.starts)]
+    assert np.allclose(inside[:, 0], found.starts, atol=0.2)
+    assert np.allclose(inside[:, 1], found.ends, atol=0.2)

@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 
 from training.benchmarks import write_benchmarks
 from training.calibration import calibrate_shipped
-from training.export import export
+from training.export import export, weights_at
 from training.network import SpanNetwork
 from training.questions import SEED, hold_aside, read_questions
 from training.shipped import score_shipped
@@ -37,7 +37,9 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=Plan.windows, help="how many to read in all")
     parser.add_argument("--rate", type=float, default=Plan.rate, help="the highest learning rate")
     parser.add_argument("--seed", type=int, default=SEED, help="of the order and the variants")
-    parser.add_argument("--from", dest="start", type=Path, help="weights to start from")
+    parser.add_argument(
+        "--from", dest="start", type=Path, help="weights to start from: a file or an exported model"
+    )
     parser.add_argument("--share", type=float, default=1.0, help="of the new weights against those of --from")
     options = parser.parse_args()
     if options.share != 1 and options.start is None:
@@ -51,7 +53,7 @@ def main() -> None:
     network = SpanNetwork()
     state = load_file(weights)
     if options.share != 1:
-        before = load_file(options.start)
+        before = weights_at(options.start)
         state = {name: torch.lerp(before[name], value, options.share) for name, value in state.items()}
     network.load_state_dict(state)
     network.eval()

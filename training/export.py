@@ -5,17 +5,52 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
+from torch import Tensor
 
 from qa.span_model import BUNDLED_FOLDER, MODEL_FILES
 from training.network import CLS, SEP, SpanNetwork, encoder_folder
 
 NAME = "minilm-l6-span"
 INPUTS = ("pieces", "segments", "mask")
+
+
+def weights_at(path: Path) -> dict[str, Tensor]:
+    """The weights of a run's file, or of the folder of an exported model."""
+    return read_back(path) if path.is_dir() else load_file(path)
+
+
+def read_back(folder: Path = BUNDLED_FOLDER) -> dict[str, Tensor]:
+    """The weights of an exported model, as exact as its 8 bits, to train on from.
+
+    The matrices of the layers lost their names in the export; they stand in the network's order.
+    """
+    import openvino
+
+    stored: dict[str, Tensor] = {}
+    for node in openvino.Core().read_model(folder / "model.xml").get_ordered_ops():
+        if node.get_type_name() == "Constant":
+            stored[node.get_friendly_name()] = torch.from_numpy(node.data.astype("float32"))
+    state = {name: torch.empty_like(value) for name, value in SpanNetwork().state_dict().items()}
+    nameless = iter(
+        sorted(
+            (name for name in stored if re.fullmatch(r"onnx::MatMul_\d+", name)),
+            key=lambda name: int(name[13:]),
+        )
+    )
+    for name, value in state.items():
+        if name in stored:
+            value.copy_((stored[name] * stored.get(f"{name}/scale", torch.ones(1))).reshape(value.shape))
+        else:
+            matrix = next(nameless)
+            value.copy_((stored[matrix] * stored[f"{matrix}/scale"]).T)
+    return state
 
 
 def export(network: SpanNetwork, folder: Path = BUNDLED_FOLDER) -> None:

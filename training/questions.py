@@ -18,6 +18,8 @@ from pathlib import Path
 
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from training import alterations
+
 WEIGHTS = {
     "squad2_25art": 2.0,
     "squad11_13art": 1.6,
@@ -55,8 +57,8 @@ UNANSWERABLE_WEIGHT = 2.0
 HARD_NEGATIVES = 0.2
 """The share of answerable questions that are also asked of a similar paragraph without the answer."""
 
-ALTERED = 0.12
-"""The share of answerable questions that are also asked with a name, number or sense exchanged."""
+ALTERED = 0.3
+"""The share of answerable questions that are also asked with a name, number, word or sense exchanged."""
 
 REMOVED = 0.08
 """The share of answerable questions that are also asked of their paragraph without the answer's sentence."""
@@ -69,30 +71,7 @@ HELD_PARAGRAPHS = 0.03
 ARTICLE_SOURCES = frozenset({*HELD_ARTICLES, "qed_nq", "squad_train_44articles", "mlqa_en"})
 """Their articles have titles that a document would have."""
 
-OPPOSITES = dict(
-    pair
-    for line in (
-        "first last, most least, largest smallest, biggest smallest, highest lowest, before after, "
-        "increase decrease, increased decreased, north south, northern southern, east west, "
-        "eastern western, male female, early late, earliest latest, began ended, start end, "
-        "include exclude, allowed forbidden, above below, oldest newest, old new, rich poor, "
-        "major minor, more less, best worst, public private, inside outside, always never, "
-        "strong weak, strongest weakest, minimum maximum, legal illegal, import export, "
-        "success failure, won lost, gained lost, accept reject, accepted rejected, longest shortest, "
-        "common rare, positive negative, internal external, formal informal, ancient modern, "
-        "upper lower, high low, hot cold, supported opposed, created destroyed, dependent independent, "
-        "possible impossible, agreed disagreed, similar different, light heavy, wet dry, "
-        "majority minority, beginning end, summer winter, victory defeat, buy sell, open closed"
-    ).split(", ")
-    for first, second in [line.split()]
-    for pair in ((first, second), (second, first))
-)
-
-_NEGATABLE = re.compile(r"\b(did|does|do|is|are|was|were|can|could|has|have|would|should)\b")
-_CONTRACTED = {"can": "can't"}
-_NAME = re.compile(r"(?<=[\w,;] )[A-Z][\w'-]+(?: (?:of |the )?[A-Z][\w'-]+)*")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z\d])")
-_NUMBER = re.compile(r"\b\d[\d,.]*\d\b|\b\d\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,17 +196,11 @@ def lacks(context: str, question: Question) -> bool:
 
 
 def altered(question: Question, rng: random.Random) -> Iterator[Question]:
-    """The question with a name or number of its paragraph exchanged, its sense turned, or nothing.
-
-    After the kinds of unanswerable questions that people wrote for SQuAD 2.0 (Rajpurkar et al. 2018,
-    table 1): entity swap, negation, antonym.
-    """
-    ways = [_exchange(question, _NAME, rng), _exchange(question, _NUMBER, rng), _turned(question.text)]
-    if rng.random() < 0.25:
-        ways.append(_negated(question.text))
-    possible = [text for text in ways if text and text != question.text]
-    if possible:
-        yield replace(question, text=rng.choice(possible), answers=())
+    """The question with something exchanged that makes it unanswerable, or nothing."""
+    answers = " ".join(text for _, text in question.answers)
+    text = alterations.altered(question.text, question.context, answers, rng)
+    if text:
+        yield replace(question, text=text, answers=())
 
 
 def removed(question: Question) -> Iterator[Question]:
@@ -244,30 +217,6 @@ def removed(question: Question) -> Iterator[Question]:
     context = "".join(sentences).strip()
     if len(sentences) >= 2 and lacks(context, question):
         yield replace(question, context=context, answers=())
-
-
-def _exchange(question: Question, kind: re.Pattern[str], rng: random.Random) -> str:
-    own = kind.findall(question.text)
-    answers = " ".join(text for _, text in question.answers)
-    others = [
-        other
-        for other in dict.fromkeys(kind.findall(question.context))
-        if other not in question.text and other not in answers and len(other) > 1
-    ]
-    if not own or not others:
-        return ""
-    return question.text.replace(rng.choice(own), rng.choice(others), 1)
-
-
-def _turned(text: str) -> str:
-    for word in re.findall(r"\w+", text):
-        if word in OPPOSITES:
-            return re.sub(rf"\b{word}\b", OPPOSITES[word], text, count=1)
-    return ""
-
-
-def _negated(text: str) -> str:
-    return _NEGATABLE.sub(lambda found: _CONTRACTED.get(found[1], f"{found[1]}n't"), text, count=1)
 
 
 def composition(questions: Sequence[Question]) -> dict[str, tuple[int, int]]:

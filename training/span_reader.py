@@ -13,10 +13,11 @@ import numpy as np
 import tokenizers
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
+from training.export import weights_at
 from training.network import SpanNetwork, encoder_folder, from_encoder
 from training.questions import SEED, Question, composition, one_pass
 from training.spans import Scores, score_spans
@@ -40,7 +41,7 @@ class Plan:
         pieces: about how many word pieces a batch holds.
         rate: the highest learning rate.
         seed: of the order and the variants.
-        start: weights to start from instead of the encoder's.
+        start: weights to start from instead of the encoder's: a run's file or an exported model's folder.
     """
 
     windows: int = 130_000
@@ -62,7 +63,7 @@ def train_reader(questions: Sequence[Question], held: Sequence[Question], plan: 
     order = list(batches(windows, plan.pieces, random.Random(plan.seed)))
     network = from_encoder()
     if plan.start is not None:
-        network.load_state_dict(load_file(plan.start))
+        network.load_state_dict(weights_at(plan.start))
     network.to(device)
     sample = random.Random(SEED).sample(held, min(EVALUATION_QUESTIONS, len(held)))
     run(network, windows, order, plan.rate, work, log, lambda: score(network, sample, tokenizer))
