@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Real
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -27,11 +28,11 @@ from qa.citations import citations, evidence
 from qa.errors import CalibrationError, QuestionError
 from qa.evidence import Proposal, proposals
 from qa.model import Answer, Candidate, Citation, Evidence
-from qa.reader import ScoredSpan, read
+from qa.reader import ScoredSpan, read, read_alone
 from qa.reranker import Reranker, rerank
 from qa.retriever import Retrieved, retrieve
 from qa.signals import signals
-from qa.span_model import BundledSpanModel, SpanModel
+from qa.span_model import QUESTION_PIECES, BundledSpanModel, SpanModel
 
 _Result = TypeVar("_Result")
 
@@ -39,6 +40,9 @@ MAX_QUESTION_CHARACTERS = 2_000
 """Longer questions are cut, with a notice: the encoder reads no more of them than this."""
 
 CANDIDATES = 5
+CHECKED = 8
+"""How many proposals are read alone: the candidates, and those that turn out to quote the same sentence."""
+
 RETRIEVED = 20
 """At least so many passages are retrieved, so that the answer and its citations do not hang on ``k``."""
 
@@ -52,7 +56,8 @@ READER_BONUS = 1.0
 class Findings:
     """What a search came to before any judgement, best first.
 
-    ``retrieved`` stands as the retriever ranked it, ``passages`` as the reader did.
+    ``retrieved`` stands as the retriever ranked it, ``passages`` as the reader did. The first `CHECKED`
+    proposals have been read alone.
     """
 
     question: str
@@ -229,20 +234,21 @@ class QA:
             ranked, reranker = retrieved, self.reranker
             retrieved = clock.time("rerank", lambda: rerank(asked, ranked, reranker))
         spans = clock.time("read", lambda: read(asked, retrieved, self.reader))
+        found = clock.time("check", lambda: _checked(asked, proposals(spans), self.reader))
         return Findings(
             question=asked,
             notice=notice,
             snapshot=snapshot,
             retrieved=tuple(retrieved),
-            proposals=tuple(proposals(spans)),
+            proposals=tuple(found),
             passages=_reranked(retrieved, spans),
         )
 
     def _threshold(self, min_confidence: float | None) -> float:
         if min_confidence is None:
             return self.calibration.min_confidence if self.calibration is not None else 0.0
-        if not 0 <= min_confidence <= 1:
-            raise QuestionError(f"min_confidence is {min_confidence}; give a probability from 0 to 1")
+        if not isinstance(min_confidence, Real) or not 0 <= min_confidence <= 1:
+            raise QuestionError(f"min_confidence is {min_confidence!r}; give a probability from 0 to 1")
         if self.calibration is None:
             raise CalibrationError(
                 f"there is no calibration for the encoder {self._index.encoder.name} with this reader, so a "
@@ -299,7 +305,7 @@ class QA:
         # What a question finds that has no content word, or none that the documents know, is chance.
         is_known = has_content(found.question) and found.snapshot.holds_any(found.question)
         ceiling = 1.0 if is_known else 0.0
-        for place, proposal in enumerate(found.proposals):
+        for place, proposal in enumerate(found.proposals[:CHECKED]):
             cited: dict[tuple[str, int], Citation] = {}
             for span in (proposal.best, *proposal.others):
                 for citation in citations(found.question, span):
@@ -356,24 +362,39 @@ def _fitted(question: str, encoder: Encoder) -> tuple[str, str]:
     pieces = encoder.token_offsets([head])[0]
     if len(pieces) > encoder.max_tokens:
         head = head[: pieces[encoder.max_tokens - 1][1]]
-    if len(head) == len(question):
+    if len(head) < len(question):
+        said = f"its first {len(head):,} of {len(question):,} characters were searched"
+    elif len(pieces) > QUESTION_PIECES:
+        read = pieces[QUESTION_PIECES - 1][1]
+        said = f"passages were searched for all of it, the exact answer for its first {read:,} characters"
+    else:
         return question, ""
-    notice = f"The question is long: its first {len(head):,} of {len(question):,} characters were searched."
-    return head, notice
+    return head, f"The question is long: {said}."
 
 
 def _checked_k(k: int) -> int:
-    if not isinstance(k, int) or not 1 <= k <= MAX_K:
-        raise QuestionError(f"k is {k}; ask for 1 to {MAX_K} passages")
+    if not isinstance(k, int) or isinstance(k, bool) or not 1 <= k <= MAX_K:
+        raise QuestionError(f"k is {k!r}; ask for 1 to {MAX_K} passages")
     return k
 
 
 def _checked_sources(sources: Sequence[str] | None) -> Sequence[str] | None:
     if sources is not None and (
-        isinstance(sources, str) or not all(isinstance(entry, str) for entry in sources)
+        isinstance(sources, str)
+        or not isinstance(sources, Sequence)
+        or not all(isinstance(entry, str) for entry in sources)
     ):
         raise QuestionError(f"sources is {sources!r}; give a list of paths or patterns")
     return sources
+
+
+def _checked(question: str, found: Sequence[Proposal], reader: SpanModel) -> list[Proposal]:
+    """The proposals, the first ones with what their sentences say when they are read alone."""
+    if not found:
+        return []
+    alone = read_alone(question, [proposal.best for proposal in found[:CHECKED]], reader)
+    checked = [replace(proposal, alone=gap) for proposal, gap in zip(found, alone, strict=False)]
+    return [*checked, *found[CHECKED:]]
 
 
 def _reranked(retrieved: Sequence[Retrieved], spans: Sequence[ScoredSpan]) -> tuple[Retrieved, ...]:

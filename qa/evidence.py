@@ -29,11 +29,13 @@ class Proposal:
         best: the span that is quoted first.
         others: spans of other places that say the same, best first.
         score: the logarithm of the sum of the independent spans' odds: evidence adds up.
+        alone: what `qa.reader.read_alone` gives for the best span; None until that was asked.
     """
 
     best: ScoredSpan
     others: tuple[ScoredSpan, ...]
     score: float
+    alone: float | None = None
 
 
 def proposals(spans: Sequence[ScoredSpan]) -> list[Proposal]:
@@ -55,7 +57,7 @@ def proposals(spans: Sequence[ScoredSpan]) -> list[Proposal]:
         else:
             groups[place].append(span)
     joined = [
-        Proposal(group[0], tuple(group[1:]), _added([span.score for span in independent(group)]))
+        Proposal(group[0], tuple(group[1:]), log_sum([span.score for span in independent(group)]))
         for group in groups
     ]
     return sorted(joined, key=lambda proposal: -proposal.score)
@@ -117,6 +119,7 @@ def _changes(word: str, beside_year: bool) -> bool:
     return word in _CHANGING or (len(word) == 1 and word.isascii())
 
 
-def _added(scores: Sequence[float]) -> float:
-    highest = max(scores)
-    return highest + log(sum(exp(score - highest) for score in scores))
+def log_sum(values: Sequence[float]) -> float:
+    """The logarithm of the sum of what these are the logarithms of."""
+    highest = max(values)
+    return highest + log(sum(exp(value - highest) for value in values))

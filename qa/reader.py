@@ -15,13 +15,14 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import exp
+from math import exp, inf
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index import IndexedPassage, Passage, Span
 from qa.errors import ReaderError
+from qa.extent import sentences_around
 from qa.retriever import Retrieved
 from qa.span_model import SpanModel, Text, Window
 
@@ -103,9 +104,32 @@ def read(question: str, retrieved: Sequence[Retrieved], model: SpanModel) -> lis
         ScoredSpan(candidate, place, start, end, gap, gap + RETRIEVAL_WEIGHT * place.score)
         for (candidate, place), found in zip(readable, windows, strict=True)
         for window in found
-        for start, end, gap in _placed(_checked(window, place.passage.passage), place.passage)
+        for start, end, gap in _placed(_checked(window, place.passage.passage.text), place.passage)
     ]
     return _without_overlaps(sorted(spans, key=lambda span: -span.score))
+
+
+def read_alone(question: str, spans: Sequence[ScoredSpan], model: SpanModel) -> list[float]:
+    """For each span the gap of the best one in its sentences when they are read by themselves.
+
+    Without the rest of the passage a question that only resembles what it says finds less to be misled
+    by: a verifier made of the reader itself (after Hu et al. 2019, Read + Verify).
+
+    Raises:
+        ReaderError: as `read`.
+    """
+    texts = []
+    for span in spans:
+        passage = span.place.passage.passage
+        start, end = sentences_around(passage, span.start, span.end)
+        texts.append(Text(passage.context, passage.text[start - passage.start : end - passage.start]))
+    return [
+        max(
+            (gap for window in found for _, _, gap in best_spans(_checked(window, text.passage))),
+            default=-inf,
+        )
+        for text, found in zip(texts, model.windows(question, texts), strict=True)
+    ]
 
 
 def _readable(retrieved: Sequence[Retrieved]) -> Iterator[tuple[Retrieved, Retrieved]]:
@@ -128,14 +152,14 @@ def _folded(passage: IndexedPassage) -> str:
     return " ".join(passage.passage.text.split()).casefold()
 
 
-def _checked(window: Window, passage: Passage) -> Window:
+def _checked(window: Window, text: str) -> Window:
     """The window, if a reader could have meant it: what is wrong in it would look like a refusal."""
     logits = np.concatenate([window.starts, window.ends, [window.null_start, window.null_end]])
     if len(window.starts) != len(window.offsets) or len(window.ends) != len(window.offsets):
         raise ReaderError("the reader gave more or fewer logits than word pieces; choose another --reader")
     if np.isnan(logits).any() or np.isposinf(logits).any() or not np.isfinite(logits[-2:]).all():
         raise ReaderError("the reader gave a logit that is no number; choose another --reader")
-    if any(not 0 <= start <= end <= len(passage.text) for start, end in window.offsets):
+    if any(not 0 <= start <= end <= len(text) for start, end in window.offsets):
         raise ReaderError("the reader gave a place outside of its passage; choose another --reader")
     return window
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from math import exp, log, log1p
+from math import log1p
 
 from index import Snapshot, question_terms, terms
-from qa.evidence import Proposal, independent
+from qa.evidence import Proposal, independent, log_sum
 from qa.extent import sentences_around, wants_sentences
 from qa.retriever import Retrieved
 
@@ -17,6 +17,7 @@ SIGNALS = {
     "margin": 1,
     "share": 1,
     "highest_gap": 1,
+    "alone": 1,
     "votes": 1,
     "retrieval": 1,
     "cosine": 1,
@@ -46,8 +47,12 @@ def signals(
     found: Sequence[Proposal],
     place: int = 0,
 ) -> dict[str, float]:
-    """What the model sees of the answer at ``place`` among ``found``, which stand best first."""
+    """What the model sees of the answer at ``place`` among ``found``, which stand best first.
+
+    That answer's sentence must have been read alone.
+    """
     chosen = found[place]
+    assert chosen.alone is not None
     span = chosen.best
     passage = span.place.passage.passage
     asked = snapshot.term_weights(question_terms(question))
@@ -65,8 +70,9 @@ def signals(
         "gap": _bounded(span.gap),
         "gap_above": max(0.0, _bounded(span.gap)),
         "margin": _bounded(chosen.score - max(others)) if others else 10.0,
-        "share": max(-12.0, _log_sum([one.gap for one in own]) - _log_sum([0.0, *gaps])),
+        "share": max(-12.0, log_sum([one.gap for one in own]) - log_sum([0.0, *gaps])),
         "highest_gap": _bounded(max(gaps)),
+        "alone": _bounded(chosen.alone),
         "votes": log1p(sum(one.likelihood for one in own[1:])),
         "retrieval": span.place.score,
         "cosine": span.place.cosine,
@@ -88,8 +94,3 @@ def _leads(chosen: Retrieved, retrieved: Sequence[Retrieved]) -> bool:
 
 def _bounded(logit: float) -> float:
     return max(-12.0, min(12.0, logit))
-
-
-def _log_sum(values: Sequence[float]) -> float:
-    highest = max(values)
-    return highest + log(sum(exp(value - highest) for value in values))

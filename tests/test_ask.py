@@ -131,7 +131,15 @@ def test_a_question_of_100_kb_is_cut_with_a_notice(seed_qa):
     assert_exact(seed_qa, answer)
 
 
-@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
+def test_a_question_that_the_reader_reads_in_part_has_a_notice(seed_qa):
+    asked = "How much is Amazon investing in Anthropic? "
+    assert seed_qa.ask(asked + "please " * 40).notice == ""
+    answer = seed_qa.ask(asked + "please " * 90)
+    assert answer.notice.endswith(f"the exact answer for its first {len(asked) + 7 * 56 - 1:,} characters.")
+    assert answer.found
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), "0.5"])
 def test_a_confidence_out_of_range_is_an_error(seed_qa, value):
     with pytest.raises(QuestionError, match="0 to 1"):
         seed_qa.ask("Amazon?", min_confidence=value)
@@ -148,7 +156,7 @@ def test_the_answer_does_not_hang_on_k(seed_qa):
         assert len(answers[0].passages) == 1
 
 
-@pytest.mark.parametrize("k", [0, -1, 101])
+@pytest.mark.parametrize("k", [0, -1, 101, True, 1.5])
 def test_k_out_of_range_is_an_error(seed_qa, k):
     with pytest.raises(QuestionError, match="1 to 100"):
         seed_qa.search("Amazon", k=k)
@@ -166,6 +174,8 @@ def test_sources_limit_the_search(ask_files):
         qa.ask("blue", sources=["nope.txt"])
     with pytest.raises(QuestionError, match="list"):
         qa.ask("blue", sources="a/one.txt")
+    with pytest.raises(QuestionError, match="list"):
+        qa.ask("blue", sources=5)
     assert qa.ask("blue", sources=[]).candidates == ()
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
+from math import inf
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from qa.reader import (
     balanced,
     best_spans,
     read,
+    read_alone,
     whole_words,
 )
 from qa.retriever import Retrieved
@@ -333,6 +336,33 @@ def test_white_space_at_the_ends_of_a_piece_is_no_part_of_the_answer():
     logits = np.float32([5, -9, 4])
     model = Scripted([Window([(14, 19), (19, 20), (20, 21)], logits, logits, 0.0, 0.0)])
     assert [span.text for span in read("Who?", [retrieved(text)], model)] == ["Mary", "."]
+
+
+def test_a_sentence_is_read_alone_under_its_heading():
+    text = "Paul waited. Mary sold it. Otto paid."
+    sentences = [(0, 12), (13, 26), (27, len(text))]
+    found = replace(passage(text, 7, sentences), context="The sale")
+    asked = Retrieved(IndexedPassage(0, ("a.txt",), None, found), 1.0, 1.0, 0.0)
+    seen: list[Text] = []
+
+    class Noting(PatternReader):
+        def windows(self, question, texts):
+            seen.extend(texts)
+            return super().windows(question, texts)
+
+    reader = Noting("Mary|Paul waited", gap=4.0)
+    mary, paul = sorted(read("Who?", [asked], reader), key=lambda span: span.text)
+    del seen[:]
+    assert read_alone("Who?", [mary, paul], reader) == [4.0, 4.0]
+    assert seen == [Text("The sale", "Mary sold it."), Text("The sale", "Paul waited.")]
+    assert read_alone("Who?", [mary], PatternReader("Otto")) == [-inf]
+
+
+def test_what_no_reader_could_mean_of_a_sentence_is_an_error():
+    (mary,) = read("Who?", [retrieved("Mary sold it.")], PatternReader("Mary"))
+    wrong = Window([(0, 40)], np.float32([1]), np.float32([1]), 0.0, 0.0)
+    with pytest.raises(ReaderError, match="the reader gave"):
+        read_alone("Who?", [mary], Scripted([wrong]))
 
 
 def test_no_passages_give_no_spans():

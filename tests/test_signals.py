@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from math import exp, log, log1p
+from math import exp, inf, log, log1p
 
 import pytest
 
@@ -46,7 +46,7 @@ MARY, MARY_AGAIN, PAUL = (
     span(OTHER, "Mary Jones", 1.0),
     span(OTHER, "Paul", -1.0),
 )
-FOUND = [Proposal(MARY, (MARY_AGAIN,), 12.3), Proposal(PAUL, (), 9.0)]
+FOUND = [Proposal(MARY, (MARY_AGAIN,), 12.3, alone=1.5), Proposal(PAUL, (), 9.0, alone=-2.5)]
 
 
 def seen(found=FOUND, question=QUESTION, ranked=(BEST, OTHER), place=0) -> dict[str, float]:
@@ -62,6 +62,7 @@ def test_every_signal_of_a_worked_example():
             "margin": 12.3 - 9.0,
             "share": log(own / everything),
             "highest_gap": 2.0,
+            "alone": 1.5,
             "votes": log1p(1 / (1 + exp(-1))),
             "retrieval": 0.9,
             "cosine": 0.7,
@@ -83,6 +84,7 @@ def test_the_signals_of_a_later_answer():
     assert later["gap_above"] == 0.0
     assert later["margin"] == pytest.approx(9.0 - 12.3)
     assert later["highest_gap"] == 2.0
+    assert later["alone"] == -2.5
     assert later["votes"] == 0.0
     assert later["behind_best"] == pytest.approx(0.9 - 0.5)
     assert later["missing_share"] == pytest.approx(5 / 10)  # Ann is there
@@ -90,7 +92,7 @@ def test_the_signals_of_a_later_answer():
 
 
 def test_the_margin_is_over_the_best_of_the_others():
-    third = Proposal(replace(PAUL, score=1.0), (), 1.0)
+    third = Proposal(replace(PAUL, score=1.0), (), 1.0, alone=0.0)
     assert seen([*FOUND, third])["margin"] == pytest.approx(12.3 - 9.0)
     assert seen(FOUND[:1])["margin"] == 10.0
 
@@ -105,8 +107,8 @@ def test_a_question_for_an_explanation_is_told():
 
 
 def test_extreme_logits_are_bounded():
-    far = [Proposal(replace(MARY, gap=900.0, score=900.0), (), 900.0), Proposal(PAUL, (), -900.0)]
-    assert (seen(far)["gap"], seen(far)["margin"]) == (12.0, 12.0)
+    far = [Proposal(replace(MARY, gap=900.0, score=900.0), (), 900.0, -inf), Proposal(PAUL, (), -900.0)]
+    assert (seen(far)["gap"], seen(far)["margin"], seen(far)["alone"]) == (12.0, 12.0, -12.0)
 
 
 def test_the_reader_moves_a_passage_by_its_surest_span():

@@ -24,6 +24,7 @@ from training.questions import (
     read_questions,
     removed,
 )
+from training.sentence_questions import sentence_questions
 from training.span_reader import Log, reader_tokenizer, run
 from training.spans import Scores, best_with_refusals, read_all
 from training.windows import batches, collate, training_windows, window
@@ -93,6 +94,58 @@ def test_what_is_held_aside_is_never_trained_on():
     assert whole
     assert not whole & {question.article for question in kept if question.source == "squad11_13art"}
     assert hold_aside(questions) == (kept, held)
+
+
+# Questions made from sentences
+
+
+def made_of(told: str, source: str = "qed_nq", seed: int = 1) -> list[Question]:
+    return sentence_questions([Question("?", told, (), source, "Rhine")], random.Random(seed))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "asked", "said"),
+    [
+        ("The Rhine is a long river of Europe.", "What is the Rhine?", "a long river of Europe"),
+        ("Grapes are a type of fruit, which grow in clusters.", "What are Grapes?", "a type of fruit"),
+        ("In 1840 Adele Roux, a Belgian sculptor, moved.", "What is Adele Roux?", "a Belgian sculptor"),
+        ("Ann Smith, a poet from Bonn, waited.", "Who is Ann Smith?", "a poet from Bonn"),
+        ("If the water freezes, the pipe bursts.", "What happens if the water freezes?", "the pipe bursts"),
+        ("When the pump is off, then it closes.", "What happens when the pump is off?", "it closes"),
+        ("The ships are slow because of the current.", "Why are the ships slow?", "the current"),
+    ],
+)
+def test_a_question_is_made_from_a_sentence(sentence, asked, said):
+    told = f"It rains. {sentence} It stopped."
+    (made,) = made_of(told)
+    assert (made.text, made.context, made.article) == (asked, told, "Rhine")
+    assert made.answers == ((told.index(said), said),)
+
+
+def test_the_way_to_do_a_thing_is_asked_for_in_several_words():
+    told = "To open the valve, turn the key."
+    made = [made_of(told, seed=seed)[0] for seed in range(30)]
+    assert {one.text for one in made} >= {"How do you open the valve?", "How to open the valve?"}
+    assert {one.answers for one in made} == {((told.index("turn"), "turn the key"),)}
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "It is a long river of Europe.",
+        "This is a day we knew.",
+        "In Bonn, a man was seen.",
+        "If so, the pipe bursts.",
+        "To the north of the town, there is a lake.",
+        "He was late because of the rain.",
+    ],
+)
+def test_no_question_is_made_of_what_stands_for_something_else(sentence):
+    assert made_of(sentence) == []
+
+
+def test_reviews_and_stories_are_not_asked_about():
+    assert made_of("The Rhine is a long river of Europe.", "shifts_reddit") == []
 
 
 # Unanswerable variants

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,8 +25,9 @@ from training.calibration import calibrate_shipped
 from training.export import export, weights_at
 from training.network import SpanNetwork
 from training.questions import SEED, hold_aside, read_questions
+from training.sentence_questions import sentence_questions
 from training.shipped import score_shipped
-from training.span_reader import Plan, reader_tokenizer, score, train_reader
+from training.span_reader import WEIGHTS, Plan, reader_tokenizer, score, train_reader
 
 
 def main() -> None:
@@ -46,10 +48,11 @@ def main() -> None:
         parser.error("--share is against the weights of --from; name them")
     options.work.mkdir(parents=True, exist_ok=True)
     kept, held = hold_aside(read_questions(options.train))
+    made = sentence_questions(kept, random.Random(SEED))
     plan = Plan(windows=options.windows, rate=options.rate, seed=options.seed, start=options.start)
-    weights = options.work / "weights.safetensors"
+    weights = options.work / WEIGHTS
     if not weights.exists():
-        train_reader(kept, held, plan, options.work)
+        train_reader([*kept, *made], held, plan, options.work)
     network = SpanNetwork()
     state = load_file(weights)
     if options.share != 1:

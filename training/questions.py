@@ -42,6 +42,7 @@ WEIGHTS = {
     "bipar_en": 0.3,
     "subjqa_train": 0.3,
     "ester_single": 0.3,
+    "made": 2.5,
     "ood_race_train": 0.5,
     "ood_race_val": 0.5,
     "ood_duorc_train": 1.0,
@@ -71,7 +72,7 @@ HELD_PARAGRAPHS = 0.03
 ARTICLE_SOURCES = frozenset({*HELD_ARTICLES, "qed_nq", "squad_train_44articles", "mlqa_en"})
 """Their articles have titles that a document would have."""
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z\d])")
+SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z\d])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +209,7 @@ def removed(question: Question) -> Iterator[Question]:
 
     What is left is about the same matter and often has something of the right kind.
     """
-    bounds = [0, *(found.end() for found in _SENTENCE_END.finditer(question.context)), len(question.context)]
+    bounds = [0, *(found.end() for found in SENTENCE_END.finditer(question.context)), len(question.context)]
     sentences = [
         question.context[low:high]
         for low, high in itertools.pairwise(bounds)

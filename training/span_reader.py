@@ -23,6 +23,7 @@ from training.questions import SEED, Question, composition, one_pass
 from training.spans import Scores, score_spans
 from training.windows import Window, batches, collate, training_windows
 
+WEIGHTS = "weights.safetensors"
 TRAIN_LENGTH = 320
 WARM_UP = 0.06
 WEIGHT_DECAY = 0.01
@@ -67,9 +68,7 @@ def train_reader(questions: Sequence[Question], held: Sequence[Question], plan: 
     network.to(device)
     sample = random.Random(SEED).sample(held, min(EVALUATION_QUESTIONS, len(held)))
     run(network, windows, order, plan.rate, work, log, lambda: score(network, sample, tokenizer))
-    path = work / "weights.safetensors"
-    save_file({name: value.cpu() for name, value in network.state_dict().items()}, path)
-    return path
+    return work / WEIGHTS
 
 
 def reader_tokenizer() -> tokenizers.Tokenizer:
@@ -101,7 +100,7 @@ def run(
     log: Log,
     evaluate: Callable[[], Scores],
 ) -> None:
-    """Take the steps from where the last checkpoint stands."""
+    """Take the steps from where the last checkpoint stands, and write the weights."""
     device = next(network.parameters()).device
     optimiser = torch.optim.AdamW(groups(network), lr=rate, fused=True)
     checkpoint = work / "checkpoint.pt"
@@ -138,9 +137,7 @@ def run(
         if time.monotonic() - saved > CHECKPOINT_SECONDS or number + 1 == len(order):
             store(network, optimiser, number + 1, checkpoint)
             saved = time.monotonic()
-    save_file(
-        {name: value.cpu() for name, value in network.state_dict().items()}, work / "weights.safetensors"
-    )
+    save_file({name: value.cpu() for name, value in network.state_dict().items()}, work / WEIGHTS)
 
 
 def step(
