@@ -132,11 +132,9 @@ def test_a_question_of_100_kb_is_cut_with_a_notice(seed_qa):
 
 
 def test_a_question_that_the_reader_reads_in_part_has_a_notice(seed_qa):
-    asked = "How much is Amazon investing in Anthropic? "
-    assert seed_qa.ask(asked + "please " * 40).notice == ""
-    answer = seed_qa.ask(asked + "please " * 90)
-    assert answer.notice.endswith(f"the exact answer for its first {len(asked) + 7 * 56 - 1:,} characters.")
-    assert answer.found
+    assert seed_qa.ask("please " * 64).notice == ""
+    answer = seed_qa.ask("please " * 65)
+    assert answer.notice.endswith(f"the exact answer for its first {len('please ' * 64) - 1} characters.")
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), "0.5"])

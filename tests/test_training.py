@@ -111,8 +111,8 @@ def made_of(told: str, source: str = "qed_nq", seed: int = 1) -> list[Question]:
         ("In 1840 Adele Roux, a Belgian sculptor, moved.", "What is Adele Roux?", "a Belgian sculptor"),
         ("Ann Smith, a poet from Bonn, waited.", "Who is Ann Smith?", "a poet from Bonn"),
         ("If the water freezes, the pipe bursts.", "What happens if the water freezes?", "the pipe bursts"),
-        ("When the pump is off, then it closes.", "What happens when the pump is off?", "it closes"),
-        ("The ships are slow because of the current.", "Why are the ships slow?", "the current"),
+        ("When the pump is off, then he leaves it.", "What happens when the pump is off?", "he leaves it"),
+        ("The ships are delayed due to heavy ice.", "Why are the ships delayed?", "heavy ice"),
     ],
 )
 def test_a_question_is_made_from_a_sentence(sentence, asked, said):
