@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Real
@@ -41,7 +41,7 @@ MAX_QUESTION_CHARACTERS = 2_000
 
 CANDIDATES = 5
 CHECKED = 8
-"""How many proposals are read alone: the candidates, and those that turn out to quote the same sentence."""
+"""So many of the best proposals are read alone and may become candidates: some quote the same sentence."""
 
 RETRIEVED = 20
 """At least so many passages are retrieved, so that the answer and its citations do not hang on ``k``."""
@@ -247,7 +247,11 @@ class QA:
     def _threshold(self, min_confidence: float | None) -> float:
         if min_confidence is None:
             return self.calibration.min_confidence if self.calibration is not None else 0.0
-        if not isinstance(min_confidence, Real) or not 0 <= min_confidence <= 1:
+        if (
+            isinstance(min_confidence, bool)
+            or not isinstance(min_confidence, Real)
+            or not 0 <= min_confidence <= 1
+        ):
             raise QuestionError(f"min_confidence is {min_confidence!r}; give a probability from 0 to 1")
         if self.calibration is None:
             raise CalibrationError(
@@ -362,14 +366,14 @@ def _fitted(question: str, encoder: Encoder) -> tuple[str, str]:
     pieces = encoder.token_offsets([head])[0]
     if len(pieces) > encoder.max_tokens:
         head = head[: pieces[encoder.max_tokens - 1][1]]
-    if len(head) < len(question):
-        said = f"its first {len(head):,} of {len(question):,} characters were searched"
-    elif len(pieces) > QUESTION_PIECES:
-        read = pieces[QUESTION_PIECES - 1][1]
-        said = f"passages were searched for all of it, the exact answer for its first {read:,} characters"
-    else:
+    if len(head) == len(question) and len(pieces) <= QUESTION_PIECES:
         return question, ""
-    return head, f"The question is long: {said}."
+    # The reader's pieces may be others than the encoder's.
+    read = pieces[min(QUESTION_PIECES, len(pieces)) - 1][1]
+    return head, (
+        f"The question is long: its first {len(head):,} of {len(question):,} characters were searched, and "
+        f"the exact answer was looked for by about the first {read:,} of them."
+    )
 
 
 def _checked_k(k: int) -> int:
@@ -381,7 +385,7 @@ def _checked_k(k: int) -> int:
 def _checked_sources(sources: Sequence[str] | None) -> Sequence[str] | None:
     if sources is not None and (
         isinstance(sources, str)
-        or not isinstance(sources, Sequence)
+        or not isinstance(sources, Collection)
         or not all(isinstance(entry, str) for entry in sources)
     ):
         raise QuestionError(f"sources is {sources!r}; give a list of paths or patterns")

@@ -112,6 +112,8 @@ def read(question: str, retrieved: Sequence[Retrieved], model: SpanModel) -> lis
 def read_alone(question: str, spans: Sequence[ScoredSpan], model: SpanModel) -> list[float]:
     """For each span the gap of the best one in its sentences when they are read by themselves.
 
+    Spans of the same sentences have the same one.
+
     Without the rest of the passage a question that only resembles what it says finds less to be misled
     by: a verifier made of the reader itself (after Hu et al. 2019, Read + Verify).
 
@@ -123,13 +125,14 @@ def read_alone(question: str, spans: Sequence[ScoredSpan], model: SpanModel) -> 
         passage = span.place.passage.passage
         start, end = sentences_around(passage, span.start, span.end)
         texts.append(Text(passage.context, passage.text[start - passage.start : end - passage.start]))
-    return [
-        max(
-            (gap for window in found for _, _, gap in best_spans(_checked(window, text.passage))),
-            default=-inf,
+    unique = list(dict.fromkeys(texts))
+    highest = {
+        text: max(
+            (gap for one in found for _, _, gap in best_spans(_checked(one, text.passage))), default=-inf
         )
-        for text, found in zip(texts, model.windows(question, texts), strict=True)
-    ]
+        for text, found in zip(unique, model.windows(question, unique), strict=True)
+    }
+    return [highest[text] for text in texts]
 
 
 def _readable(retrieved: Sequence[Retrieved]) -> Iterator[tuple[Retrieved, Retrieved]]:

@@ -127,6 +127,7 @@ def test_a_question_of_100_kb_is_cut_with_a_notice(seed_qa):
     question = "How much is Amazon investing in Anthropic? " + "Please answer. " * 7000
     answer = seed_qa.ask(question)
     assert "characters were searched" in answer.notice
+    assert "about the first" in answer.notice
     assert len(answer.question) <= MAX_QUESTION_CHARACTERS
     assert_exact(seed_qa, answer)
 
@@ -134,10 +135,10 @@ def test_a_question_of_100_kb_is_cut_with_a_notice(seed_qa):
 def test_a_question_that_the_reader_reads_in_part_has_a_notice(seed_qa):
     assert seed_qa.ask("please " * 64).notice == ""
     answer = seed_qa.ask("please " * 65)
-    assert answer.notice.endswith(f"the exact answer for its first {len('please ' * 64) - 1} characters.")
+    assert f"the first {len('please ' * 64) - 1} of them" in answer.notice
 
 
-@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), "0.5"])
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), "0.5", True])
 def test_a_confidence_out_of_range_is_an_error(seed_qa, value):
     with pytest.raises(QuestionError, match="0 to 1"):
         seed_qa.ask("Amazon?", min_confidence=value)
@@ -174,6 +175,7 @@ def test_sources_limit_the_search(ask_files):
         qa.ask("blue", sources="a/one.txt")
     with pytest.raises(QuestionError, match="list"):
         qa.ask("blue", sources=5)
+    assert qa.ask("What is blue?", sources={"a/two.txt"}).candidates == answer.candidates
     assert qa.ask("blue", sources=[]).candidates == ()
 
 

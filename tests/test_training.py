@@ -112,6 +112,11 @@ def made_of(told: str, source: str = "qed_nq", seed: int = 1) -> list[Question]:
         ("Ann Smith, a poet from Bonn, waited.", "Who is Ann Smith?", "a poet from Bonn"),
         ("If the water freezes, the pipe bursts.", "What happens if the water freezes?", "the pipe bursts"),
         ("When the pump is off, then he leaves it.", "What happens when the pump is off?", "he leaves it"),
+        (
+            "Thriller is an album by the singer Jackson.",
+            "What is Thriller?",
+            "an album by the singer Jackson",
+        ),
         ("The ships are delayed due to heavy ice.", "Why are the ships delayed?", "heavy ice"),
     ],
 )
@@ -138,6 +143,8 @@ def test_the_way_to_do_a_thing_is_asked_for_in_several_words():
         "If so, the pipe bursts.",
         "To the north of the town, there is a lake.",
         "He was late because of the rain.",
+        "The Aare is a river of about 288.2 km.",
+        "Adam Smith is an economist at the U.S. Treasury.",
     ],
 )
 def test_no_question_is_made_of_what_stands_for_something_else(sentence):
@@ -201,10 +208,15 @@ def test_each_way_to_alter_a_question(asked, context, way, expected):
 
 
 @pytest.mark.parametrize(
-    "asked", ["When did Ann Smith and Paul meet?", "Who lent Ann money?", "Is the town of Bonn near Bonn?"]
+    "asked",
+    ["When did Ann Smith lend money and Paul pay?", "Who lent Ann money?", "Is old Bonn as near to Bonn?"],
 )
 def test_roles_are_exchanged_where_that_says_something_else(asked):
     assert alterations._roles_exchanged(asked, random.Random(1)) == ""
+
+
+def test_every_word_has_one_opposite_whose_opposite_it_is():
+    assert all(alterations.OPPOSITES[other] == word for word, other in alterations.OPPOSITES.items())
 
 
 def test_a_word_of_the_paragraph_is_exchanged_for_one_of_its_kind_that_it_lacks():

@@ -22,12 +22,12 @@ from safetensors.torch import load_file
 
 from training.benchmarks import write_benchmarks
 from training.calibration import calibrate_shipped
-from training.export import export, weights_at
+from training.export import export
 from training.network import SpanNetwork
 from training.questions import SEED, hold_aside, read_questions
 from training.sentence_questions import sentence_questions
 from training.shipped import score_shipped
-from training.span_reader import WEIGHTS, Plan, reader_tokenizer, score, train_reader
+from training.span_reader import STARTED, WEIGHTS, Plan, reader_tokenizer, score, train_reader
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def main() -> None:
     network = SpanNetwork()
     state = load_file(weights)
     if options.share != 1:
-        before = weights_at(options.start)
+        before = load_file(options.work / STARTED)
         state = {name: torch.lerp(before[name], value, options.share) for name, value in state.items()}
     network.load_state_dict(state)
     network.eval()

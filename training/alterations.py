@@ -21,20 +21,20 @@ from training.network import encoder_folder
 OPPOSITES = dict(
     pair
     for line in (
-        "first last, most least, largest smallest, biggest smallest, highest lowest, before after, "
+        "first last, most least, largest smallest, highest lowest, before after, "
         "increase decrease, increased decreased, north south, northern southern, east west, "
         "eastern western, male female, early late, earliest latest, began ended, start end, "
         "include exclude, allowed forbidden, above below, oldest newest, old new, rich poor, "
         "major minor, more less, best worst, public private, inside outside, always never, "
         "strong weak, strongest weakest, minimum maximum, legal illegal, import export, "
-        "success failure, won lost, gained lost, accept reject, accepted rejected, longest shortest, "
+        "success failure, won lost, accept reject, accepted rejected, longest shortest, "
         "common rare, positive negative, internal external, formal informal, ancient modern, "
-        "upper lower, high low, hot cold, supported opposed, created destroyed, dependent independent, "
+        "high low, hot cold, supported opposed, created destroyed, dependent independent, "
         "possible impossible, agreed disagreed, similar different, light heavy, wet dry, "
-        "majority minority, beginning end, summer winter, victory defeat, buy sell, open closed, "
+        "majority minority, summer winter, victory defeat, buy sell, open closed, "
         "husband wife, father mother, brother sister, son daughter, king queen, buyer seller, "
         "employer employee, landlord tenant, teacher student, cause effect, positively negatively, "
-        "up down, left right, higher lower, bought sold, gave received, joined left"
+        "up down, left right, higher lower, bought sold, gave received"
     ).split(", ")
     for first, second in [line.split()]
     for pair in ((first, second), (second, first))
@@ -50,7 +50,7 @@ _NEGATABLE = re.compile(r"\b(did|does|do|is|are|was|were|can|could|has|have|woul
 _CONTRACTED = {"can": "can't"}
 _NAME = re.compile(r"(?<=[\w,;] )[A-Z][\w'-]+(?: (?:of |the )?[A-Z][\w'-]+)*")
 _NUMBER = re.compile(r"\b\d[\d,.]*\d\b|\b\d\b")
-_WORD = re.compile(r"[A-Za-z]{4,}")
+_WORD = re.compile(r"(?<![\w'])[A-Za-z]{4,}(?![\w'])")
 _ENDINGS = ("ing", "ed", "ly", "est", "s")
 
 
@@ -90,7 +90,7 @@ def _turned(text: str) -> str:
 
 
 def _other_kind(text: str, context: str, answers: str, rng: random.Random) -> str:
-    """A word that the paragraph has for one of its kind that it lacks: "month" for "year"."""
+    """A word that the paragraph has for one of its kind that it lacks: "season" for "year"."""
     folded = context.casefold()
     told = set(_WORD.findall(folded)) - set(_WORD.findall(answers.casefold())) - {"does", "doing"}
     places = [

@@ -50,6 +50,7 @@ def read_back(folder: Path = BUNDLED_FOLDER) -> dict[str, Tensor]:
         else:
             matrix = next(nameless)
             value.copy_((stored[matrix] * stored[f"{matrix}/scale"]).T)
+    assert next(nameless, None) is None
     return state
 
 

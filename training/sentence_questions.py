@@ -18,8 +18,8 @@ from training.questions import SENTENCE_END, Question
 OF_A_KIND = 2500
 """At most so many questions of each kind are made."""
 
-LONGEST = 26
-"""No made answer has more words: the reader's spans have at most 30 word pieces."""
+LONGEST = 20
+"""No made answer has more words, so that most have the 30 word pieces that a span may have at most."""
 
 SOURCE = "made"
 
@@ -30,11 +30,9 @@ _NAME = r"[A-Z][\w'-]+(?: [A-Z][\w'-]+){0,3}"
 _SUBJECT = r"(?:The |An? )?[A-Z]?[\w'-]+(?: [\w'-]+){0,4}?"
 _DEFINED = re.compile(
     rf"^(?P<what>{_SUBJECT}) (?P<verb>is|are) "
-    r"(?P<said>(?:an?|the|one of|any|some) [^.;:?!()]{10,160})[.;]"
+    r"(?P<said>(?:an?|the|one of|any|some) [^.;:?!()]{10,160})[.;](?=\s|$)"
 )
-_APPOSED = re.compile(
-    rf"(?<!^In )(?<!^At )(?<!^On )(?<!^By )(?P<what>{_NAME}), (?P<said>an? [^,.;:()]{{8,90}})[,.]"
-)
+_APPOSED = re.compile(rf"(?P<what>{_NAME}), (?P<said>an? [^,.;:()]{{8,90}})[,.](?=\s|$)")
 _CONDITION = re.compile(
     r"^(?P<word>If|When|Once) (?P<what>[^,.;:]{8,100}), (?:then )?(?P<said>[^;:]{10,170})[.]$"
 )
@@ -43,13 +41,15 @@ _WAY = re.compile(
 )
 _REASON = re.compile(
     rf"^(?P<who>{_SUBJECT}) (?P<verb>is|are|was|were|can|could|will) (?P<what>[^,.;:]{{5,90}}),? "
-    r"(?:because of|because|due to) (?P<said>[^.;:]{8,120})[.]"
+    r"(?:because of|because|due to) (?P<said>[^.;:]{8,120})[.](?=\s|$)"
 )
 _VERB = re.compile(r"\b(?:is|are|was|were|has|had|have|said|did|became)\b")
 _PERSON = re.compile(
     r"\b(?:actor|actress|architect|artist|author|composer|director|engineer|king|lawyer|leader|novelist|"
-    r"officer|player|poet|politician|president|professor|queen|scientist|singer|soldier|writer)\b"
+    r"officer|painter|philosopher|physicist|player|poet|politician|president|professor|queen|scientist|"
+    r"singer|soldier|writer)\b"
 )
+_BESIDE = re.compile(r"\b(?:about|at|by|for|from|in|of|on|that|to|with)\b")
 _PART = re.compile(r",? (?:which|who|where|although|but|while)\b|, ")
 _ARTICLES = {"the", "a", "an"}
 
@@ -147,4 +147,5 @@ def _inside(what: str) -> str:
 
 
 def _asks(said: str) -> str:
-    return "Who" if _PERSON.search(said) else "What"
+    """By what the thing is said to be, not by what is said of that."""
+    return "Who" if _PERSON.search(_BESIDE.split(said)[0]) else "What"

@@ -24,6 +24,7 @@ from training.spans import Scores, score_spans
 from training.windows import Window, batches, collate, training_windows
 
 WEIGHTS = "weights.safetensors"
+STARTED = "started.safetensors"
 TRAIN_LENGTH = 320
 WARM_UP = 0.06
 WEIGHT_DECAY = 0.01
@@ -64,7 +65,9 @@ def train_reader(questions: Sequence[Question], held: Sequence[Question], plan: 
     order = list(batches(windows, plan.pieces, random.Random(plan.seed)))
     network = from_encoder()
     if plan.start is not None:
-        network.load_state_dict(weights_at(plan.start))
+        started = weights_at(plan.start)
+        save_file(started, work / STARTED)  # what it started from may be the model that this run replaces
+        network.load_state_dict(started)
     network.to(device)
     sample = random.Random(SEED).sample(held, min(EVALUATION_QUESTIONS, len(held)))
     run(network, windows, order, plan.rate, work, log, lambda: score(network, sample, tokenizer))
