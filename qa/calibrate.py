@@ -68,8 +68,7 @@ def judge(
         if found.proposals:
             seen = signals(found.question, found.snapshot, found.retrieved, found.proposals)
             shown = next(citations(found.question, found.proposals[0].best))
-            key = shown.quote[shown.key_start - shown.start : shown.key_end - shown.start]
-            right = token_f1(key, question.answers) >= RIGHT_F1
+            right = token_f1(shown.key, question.answers) >= RIGHT_F1
             judged.append(Judged(seen, bool(question.answers) and right, bool(question.answers)))
     if progress is not None:
         progress("ask", len(questions), len(questions))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from numbers import Real
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -25,19 +24,17 @@ from index import (
 )
 from qa.calibration import Calibration, find_calibration
 from qa.citations import citations, evidence
-from qa.errors import CalibrationError, QuestionError
+from qa.errors import CalibrationError
 from qa.evidence import Proposal, proposals
 from qa.model import Answer, Candidate, Citation, Evidence
+from qa.question import check_k, check_probability, check_sources, cleaned, fitted
 from qa.reader import ScoredSpan, read, read_alone
 from qa.reranker import Reranker, rerank
 from qa.retriever import Retrieved, retrieve
 from qa.signals import signals
-from qa.span_model import QUESTION_PIECES, BundledSpanModel, SpanModel
+from qa.span_model import BundledSpanModel, SpanModel
 
 _Result = TypeVar("_Result")
-
-MAX_QUESTION_CHARACTERS = 2_000
-"""Longer questions are cut, with a notice: the encoder reads no more of them than this."""
 
 CANDIDATES = 5
 CHECKED = 8
@@ -45,8 +42,6 @@ CHECKED = 8
 
 RETRIEVED = 20
 """At least so many passages are retrieved, so that the answer and its citations do not hang on ``k``."""
-
-MAX_K = 100
 
 READER_BONUS = 1.0
 """What a passage gains in rank, in points of the retriever's score, by holding a certain answer."""
@@ -195,7 +190,7 @@ class QA:
         """
         threshold = self._threshold(min_confidence)
         clock = _Clock()
-        found = self._find(question, sources, _checked_k(k), clock)
+        found = self._find(question, sources, check_k(k), clock)
         notice = found.notice
         if not found.retrieved and phrases(found.question):
             missing = ", ".join(phrases(found.question))
@@ -225,16 +220,16 @@ class QA:
 
     def _find(self, question: str, sources: Sequence[str] | None, k: int, clock: _Clock) -> Findings:
         encoder = self._index.encoder
-        asked, notice = _fitted(_cleaned(question), encoder)
+        asked, notice = fitted(cleaned(question), encoder)
         snapshot = self._index.live()
-        within = snapshot.match(_checked_sources(sources))
+        within = snapshot.match(check_sources(sources))
         vector = clock.time("encode", lambda: encoder.encode_question(asked))
         retrieved = retrieve(snapshot, asked, vector, max(k, RETRIEVED), within, clock.add)
         if self.reranker is not None:
             ranked, reranker = retrieved, self.reranker
             retrieved = clock.time("rerank", lambda: rerank(asked, ranked, reranker))
         spans = clock.time("read", lambda: read(asked, retrieved, self.reader))
-        found = clock.time("check", lambda: _checked(asked, proposals(spans), self.reader))
+        found = clock.time("check", lambda: _with_alone(asked, proposals(spans), self.reader))
         return Findings(
             question=asked,
             notice=notice,
@@ -247,19 +242,14 @@ class QA:
     def _threshold(self, min_confidence: float | None) -> float:
         if min_confidence is None:
             return self.calibration.min_confidence if self.calibration is not None else 0.0
-        if (
-            isinstance(min_confidence, bool)
-            or not isinstance(min_confidence, Real)
-            or not 0 <= min_confidence <= 1
-        ):
-            raise QuestionError(f"min_confidence is {min_confidence!r}; give a probability from 0 to 1")
+        least = check_probability(min_confidence)
         if self.calibration is None:
             raise CalibrationError(
                 f"there is no calibration for the encoder {self._index.encoder.name} with this reader, so a "
                 "confidence can't be asked for; leave --min-confidence out, or make one with: "
                 "python -m qa calibrate QUESTIONS.jsonl"
             )
-        return min_confidence
+        return least
 
     def search(self, query: str, k: int = 10, sources: Sequence[str] | None = None) -> tuple[Evidence, ...]:
         """The ``k`` best passages for ``query``, best first, without looking for an answer.
@@ -269,14 +259,14 @@ class QA:
             SourceNotFoundError: an entry of ``sources`` matches no document.
             ClosedError, IndexDamagedError, IndexMismatchError: the index can't be asked any more.
         """
-        asked, _ = _fitted(_cleaned(query), self._index.encoder)
+        asked, _ = fitted(cleaned(query), self._index.encoder)
         snapshot = self._index.live()
-        within = snapshot.match(_checked_sources(sources))
+        within = snapshot.match(check_sources(sources))
         vector = self._index.encoder.encode_question(asked)
         if self.reranker is None:
-            found = retrieve(snapshot, asked, vector, _checked_k(k), within)
+            found = retrieve(snapshot, asked, vector, check_k(k), within)
         else:
-            pool = retrieve(snapshot, asked, vector, max(_checked_k(k), RETRIEVED), within)
+            pool = retrieve(snapshot, asked, vector, max(check_k(k), RETRIEVED), within)
             found = rerank(asked, pool, self.reranker)[:k]
         return tuple(evidence(passage) for passage in found)
 
@@ -323,8 +313,7 @@ class QA:
                 seen = signals(found.question, found.snapshot, found.retrieved, found.proposals, place)
                 # Candidates stand in the reader's order; a later one is not surer than an earlier.
                 ceiling = confidence = min(ceiling, self.calibration.probability(seen))
-            key = first.quote[first.key_start - first.start : first.key_end - first.start]
-            candidates.append(Candidate(first.quote, key, confidence, tuple(cited.values())))
+            candidates.append(Candidate(first.quote, first.key, confidence, tuple(cited.values())))
             if len(candidates) == CANDIDATES:
                 break
         return tuple(candidates)
@@ -350,49 +339,7 @@ class _Clock:
         return {**self._stages, "total": 1000 * (time.perf_counter() - self._started)}
 
 
-def _cleaned(question: str) -> str:
-    """The question without white space around it and without what can't be encoded as text."""
-    if not isinstance(question, str):
-        raise QuestionError(f"the question is {question!r}; give a text")
-    asked = " ".join(question.encode("utf-8", "replace").decode("utf-8").split())
-    if not asked:
-        raise QuestionError("the question is empty; ask something about the documents")
-    return asked
-
-
-def _fitted(question: str, encoder: Encoder) -> tuple[str, str]:
-    """The question as far as the encoder reads it, and a notice where that is not all of it."""
-    head = question[:MAX_QUESTION_CHARACTERS]
-    pieces = encoder.token_offsets([head])[0]
-    if len(pieces) > encoder.max_tokens:
-        head = head[: pieces[encoder.max_tokens - 1][1]]
-    if len(head) == len(question) and len(pieces) <= QUESTION_PIECES:
-        return question, ""
-    # The reader's pieces may be others than the encoder's.
-    read = pieces[min(QUESTION_PIECES, len(pieces)) - 1][1]
-    return head, (
-        f"The question is long: its first {len(head):,} of {len(question):,} characters were searched, and "
-        f"the exact answer was looked for by about the first {read:,} of them."
-    )
-
-
-def _checked_k(k: int) -> int:
-    if not isinstance(k, int) or isinstance(k, bool) or not 1 <= k <= MAX_K:
-        raise QuestionError(f"k is {k!r}; ask for 1 to {MAX_K} passages")
-    return k
-
-
-def _checked_sources(sources: Sequence[str] | None) -> Sequence[str] | None:
-    if sources is not None and (
-        isinstance(sources, str)
-        or not isinstance(sources, Collection)
-        or not all(isinstance(entry, str) for entry in sources)
-    ):
-        raise QuestionError(f"sources is {sources!r}; give a list of paths or patterns")
-    return sources
-
-
-def _checked(question: str, found: Sequence[Proposal], reader: SpanModel) -> list[Proposal]:
+def _with_alone(question: str, found: Sequence[Proposal], reader: SpanModel) -> list[Proposal]:
     """The proposals, the first ones with what their sentences say when they are read alone."""
     if not found:
         return []

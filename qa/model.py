@@ -1,4 +1,4 @@
-"""What flows through ``qa``: frozen records, no behaviour but their JSON form.
+"""What flows through ``qa``: frozen records.
 
 All offsets count Unicode code points of the document's text and are half-open.
 """
@@ -33,6 +33,11 @@ class Citation:
     page: int | None
     heading: list[str]
     title: str
+
+    @property
+    def key(self) -> str:
+        """The key span's text."""
+        return self.quote[self.key_start - self.start : self.key_end - self.start]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from index import SourceNotFoundError, update
 from qa import QA, CalibrationError, QuestionError
-from qa.engine import MAX_QUESTION_CHARACTERS
+from qa.question import MAX_CHARACTERS
 
 from .conftest import NoiseReader, PatternReader, TinyEncoder, write_files
 
@@ -118,7 +118,9 @@ def test_an_empty_question_is_an_error(seed_qa, question):
         seed_qa.search(question)
 
 
-@pytest.mark.parametrize("question", ["the of and", "😀😀", "?!", "\ud800 lone", "\x00", "¿" * 50])
+@pytest.mark.parametrize(
+    "question", ["the of and", "😀😀", "?!", "\ud800 lone", "\x00", "¿" * 50, "\u200b" * 3000]
+)
 def test_a_question_without_content_is_refused(seed_qa, question):
     assert not seed_qa.ask(question).found
 
@@ -128,7 +130,7 @@ def test_a_question_of_100_kb_is_cut_with_a_notice(seed_qa):
     answer = seed_qa.ask(question)
     assert "characters were searched" in answer.notice
     assert "about the first" in answer.notice
-    assert len(answer.question) <= MAX_QUESTION_CHARACTERS
+    assert len(answer.question) <= MAX_CHARACTERS
     assert_exact(seed_qa, answer)
 
 

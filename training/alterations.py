@@ -1,7 +1,7 @@
 """A question -> the same question with something exchanged, so that its paragraph answers it no more.
 
 After the kinds of unanswerable questions that people wrote for SQuAD 2.0 (Rajpurkar et al. 2018, table
-1): entity swap, negation, antonym, impossible condition.
+1): entity swap, negation, antonym. Their impossible conditions and mutual exclusions are not made.
 """
 
 from __future__ import annotations
