@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,10 +63,12 @@ def serve(
 
 
 def _launched(qa: QA, host: str, port: int) -> str:
-    from qa.web import build_app
-    from qa.web.chat import launch
+    with ThreadPoolExecutor(1) as beside:
+        loading = beside.submit(qa.load)
+        from qa.web import build_app
+        from qa.web.chat import launch
 
-    qa.load()
+        loading.result()
     try:
         return launch(build_app(qa), host, port)
     except OSError as error:  # taken since it was found free

@@ -7,6 +7,7 @@
 
 from index.builder import default_index_dir, purge, rebuild, recorded_options, update
 from index.chunking import ChunkSettings, embedded_text
+from index.compiled import compiled_model
 from index.encoder import DEFAULT_ENCODER, Encoder, load_encoder
 from index.errors import (
     ClosedError,
@@ -81,6 +82,7 @@ __all__ = [
     "UnsupportedError",
     "UsageError",
     "build",
+    "compiled_model",
     "default_index_dir",
     "embedded_text",
     "has_content",

@@ -127,7 +127,8 @@ def status_command(
     out.print(
         f"{state.folder}: snapshot {state.snapshot}, format {state.format}", markup=False, highlight=False
     )
-    out.print(f"encoder {state.encoder}, vectors {state.vector_index}", markup=False, highlight=False)
+    run_by = f" by {state.runtime}" if state.runtime else ""
+    out.print(f"encoder {state.encoder}{run_by}, vectors {state.vector_index}", markup=False, highlight=False)
     out.print(", ".join(f"{state.counts[s]:,} {s}" for s in STATUSES if state.counts[s]) or "no documents")
     table = Table("source", "status", "passages", "pages", "reason", box=None, pad_edge=False)
     for document in state.documents:

@@ -16,6 +16,7 @@ from index.catalog import Catalog
 from index.chunking import ChunkSettings, embedded_text
 from index.embeddings import EmbeddingCache
 from index.encoder import DEFAULT_ENCODER, Encoder, load_encoder
+from index.encoder.sentence_transformer import SentenceTransformerEncoder
 from index.errors import (
     IndexDamagedError,
     IndexMismatchError,
@@ -301,6 +302,10 @@ def _report(job: Job, catalog: Catalog, changes: Changes, started: float, name: 
     )
 
 
+def _runtime(encoder: Encoder) -> str:
+    return encoder.runtime.name if isinstance(encoder, SentenceTransformerEncoder) else ""
+
+
 def _manifest(
     job: Job, report: BuildReport, previous: str | None, dimension: int, lexical_removed: int
 ) -> snapshot.Manifest:
@@ -314,6 +319,7 @@ def _manifest(
             "fingerprint": job.encoder.fingerprint,
             "dimension": dimension,
             "normalised": True,
+            "runtime": _runtime(job.encoder),
         },
         chunker=job.settings.as_manifest(),
         lexical=lexical.LEXICAL_VERSION,

@@ -118,7 +118,10 @@ class DocumentStatus:
 
 @dataclass(frozen=True, slots=True)
 class IndexStatus:
-    """The state of an index, as ``status --json`` prints it."""
+    """The state of an index, as ``status --json`` prints it.
+
+    ``runtime`` is what ran the encoder when the snapshot was made; "" for an encoder of the caller's own.
+    """
 
     format: int
     snapshot: str
@@ -127,6 +130,7 @@ class IndexStatus:
     vector_index: str
     counts: Mapping[str, int]
     documents: tuple[DocumentStatus, ...]
+    runtime: str = ""
 
 
 @dataclass(frozen=True, slots=True)

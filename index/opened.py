@@ -288,6 +288,7 @@ def _status(live: Snapshot) -> IndexStatus:
         vector_index=live.manifest.vector_index,
         counts=counts,
         documents=live.documents,
+        runtime=str(live.manifest.encoder.get("runtime", "")),
     )
 
 

@@ -16,7 +16,7 @@ from index.intake import Progress
 from index.model import Passage
 from index.scan import ScanOptions
 
-BATCH = 64
+BATCH = 256
 REWRITTEN_PASSAGES = 5_000
 """A word index of so many passages takes 2 s to write."""
 

@@ -64,7 +64,7 @@ def _encode_offline() -> str:
     with no_network():
         encoder = load_encoder(DEFAULT_ENCODER)
         vector = encoder.encode_question("ready")
-    return f"{encoder.name}, checksum right, {len(vector)} dimensions"
+    return f"{encoder.name}, {len(vector)} dimensions"
 
 
 def _read_offline() -> str:

@@ -20,7 +20,11 @@ from qa.span_model import BundledSpanModel, SpanModel, Text, Window
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.pop("FOOTNOTE_INDEX", None)
 
-SEEDS = Path(__file__).parent.parent / "seeds"
+ROOT = Path(__file__).parent.parent
+SEEDS = ROOT / "seeds"
+os.environ["FOOTNOTE_CACHE"] = str(ROOT / ".footnote" / "test-cache")
+
+WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] the a red car van is fast slow . , ? ##s and".split()
 
 settings.register_profile("footnote", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("footnote")
@@ -100,6 +104,32 @@ class NoiseReader:
 def bundled_reader() -> BundledSpanModel:
     """The shipped reader, loaded once."""
     return BundledSpanModel()
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random BERT of two layers with a vocabulary of a few words, saved to a folder."""
+    import tokenizers
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import BertConfig, BertModel, BertTokenizerFast, set_seed
+
+    made, bert = tmp_path_factory.mktemp("model"), tmp_path_factory.mktemp("bert")
+    set_seed(1)
+    config = BertConfig(
+        vocab_size=len(WORDS),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=96,
+    )
+    BertModel(config).save_pretrained(bert)
+    rules = tokenizers.BertWordPieceTokenizer(dict(zip(WORDS, range(len(WORDS)), strict=True)))
+    BertTokenizerFast(tokenizer_object=rules._tokenizer, model_max_length=96).save_pretrained(bert)
+    body = Transformer(str(bert), max_seq_length=80)
+    SentenceTransformer(modules=[body, Pooling(32)], device="cpu").save(str(made / "small"))
+    return made / "small"
 
 
 @pytest.fixture

@@ -15,43 +15,15 @@ from index.encoder import (
     Encoder,
     SentenceTransformerEncoder,
     bundled_folder,
-    file_sha256,
 )
+from index.model_files import file_sha256
 
 from .conftest import write_files
-
-WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] the a red car van is fast slow . , ? ##s and".split()
 
 
 @pytest.fixture(scope="module")
 def bundled() -> Encoder:
     return load_encoder()
-
-
-@pytest.fixture(scope="module")
-def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random BERT of two layers with a vocabulary of a few words, saved to a folder."""
-    import tokenizers
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-    from transformers import BertConfig, BertModel, BertTokenizerFast, set_seed
-
-    made, bert = tmp_path_factory.mktemp("model"), tmp_path_factory.mktemp("bert")
-    set_seed(1)
-    config = BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=96,
-    )
-    BertModel(config).save_pretrained(bert)
-    rules = tokenizers.BertWordPieceTokenizer(dict(zip(WORDS, range(len(WORDS)), strict=True)))
-    BertTokenizerFast(tokenizer_object=rules._tokenizer, model_max_length=96).save_pretrained(bert)
-    body = Transformer(str(bert), max_seq_length=80)
-    SentenceTransformer(modules=[body, Pooling(32)], device="cpu").save(str(made / "small"))
-    return made / "small"
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ PROBE = Path(__file__).parent / "offline_probe.py"
 def test_building_asking_and_serving_reach_nothing_outside(tmp_path, hub):
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "HF_"))}
     environment |= {"PYTHONPATH": str(PROBE.parent.parent), "HF_HOME": str(tmp_path / "hub")}
+    environment["FOOTNOTE_CACHE"] = str(tmp_path / "cache")  # so that the encoder is exported here, too
     if hub is not None:
         environment["HF_HUB_OFFLINE"] = hub
     with socket.socket() as probe:
