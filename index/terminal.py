@@ -176,11 +176,10 @@ def progress(quiet: bool = False) -> Iterator[Progress]:
 @contextmanager
 def waiting(message: str) -> Iterator[None]:
     """Show that something without a measurable progress goes on, if anybody watches."""
-    console = stderr()
-    if not console.is_terminal:
+    if not sys.stderr.isatty():  # asked before rich is loaded, which takes time
         yield
         return
-    with console.status(message):
+    with stderr().status(message):
         yield
 
 

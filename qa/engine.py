@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -37,7 +38,7 @@ from qa.span_model import BundledSpanModel, SpanModel
 _Result = TypeVar("_Result")
 
 CANDIDATES = 5
-CHECKED = 8
+CHECKED = 6
 """So many of the best proposals are read alone and may become candidates: some quote the same sentence."""
 
 RETRIEVED = 20
@@ -73,6 +74,7 @@ class QA:
         self._index = index
         self.reader: SpanModel = reader or BundledSpanModel()
         self.reranker = reranker
+        self._is_loaded = False
 
     @cached_property
     def calibration(self) -> Calibration | None:
@@ -157,13 +159,21 @@ class QA:
         return self._index.path
 
     def load(self) -> None:
-        """Load index, encoder and reader now rather than at the first question."""
-        self._index.live().load()
-        self.reader.load()
+        """Load index, encoder and reader now rather than at the first question, all at once."""
+        self._load_models()
         _ = self.calibration
-        if self.reranker is not None:
-            self.reranker.load()
-        self._index.encoder.encode_question("ready")
+
+    def _load_models(self) -> None:
+        work = [
+            lambda: self._index.encoder.encode_question("ready"),
+            self.reader.load,
+            self._index.live().load,
+            *([self.reranker.load] if self.reranker is not None else []),
+        ]
+        with ThreadPoolExecutor(len(work)) as pool:
+            for loaded in [pool.submit(load) for load in work]:
+                loaded.result()
+        self._is_loaded = True
 
     def ask(
         self,
@@ -223,6 +233,8 @@ class QA:
         asked, notice = fitted(cleaned(question), encoder)
         snapshot = self._index.live()
         within = snapshot.match(check_sources(sources))
+        if not self._is_loaded:
+            clock.time("load", self._load_models)
         vector = clock.time("encode", lambda: encoder.encode_question(asked))
         retrieved = retrieve(snapshot, asked, vector, max(k, RETRIEVED), within, clock.add)
         if self.reranker is not None:

@@ -26,8 +26,11 @@ from qa.extent import sentences_around
 from qa.retriever import Retrieved
 from qa.span_model import SpanModel, Text, Window
 
-READ_PASSAGES = 8
-"""How many passages are read; docs/reader.md has the curve."""
+READ_PASSAGES = 5
+"""How many passages are read; docs/performance.md has the curve."""
+
+FARTHEST_BEHIND = 0.4
+"""Passages whose score is so far below the best one's are not read; docs/performance.md has the curve."""
 
 READ_TWINS = 8
 """How many near-duplicates that say something else are read besides."""
@@ -141,7 +144,8 @@ def _readable(retrieved: Sequence[Retrieved]) -> Iterator[tuple[Retrieved, Retri
     A template filled in many times is one candidate, and each filling a possible answer.
     """
     room = READ_TWINS
-    for candidate in retrieved[:READ_PASSAGES]:
+    least = max((one.score for one in retrieved), default=0.0) - FARTHEST_BEHIND
+    for candidate in [one for one in retrieved[:READ_PASSAGES] if one.score >= least]:
         yield candidate, candidate
         seen = {_folded(candidate.passage)}
         for twin in candidate.twins:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from index import IndexedPassage, Passage
 from qa.errors import ReaderError
 from qa.reader import (
+    FARTHEST_BEHIND,
     READ_PASSAGES,
     READ_TWINS,
     RETRIEVAL_WEIGHT,
@@ -228,7 +229,7 @@ def test_a_span_is_the_text_at_its_offsets(texts, question, start):
 def test_overlapping_passages_of_a_document_count_a_place_once():
     text = "The spoon was sold. Mary bought it. It is old."
     first, second = text[:35], text[20:]
-    found = [retrieved(first, score=0.5), retrieved(second, start=20, score=1.0, number=1)]
+    found = [retrieved(first, score=0.7), retrieved(second, start=20, score=1.0, number=1)]
     spans = read("Who bought it?", found, PatternReader("Mary"))
     assert [(span.text, span.start, span.place.passage.id) for span in spans] == [("Mary", 20, 1)]
     elsewhere = [found[0], retrieved(second, source="b.txt", start=20, number=1)]
@@ -238,7 +239,7 @@ def test_overlapping_passages_of_a_document_count_a_place_once():
 def test_a_span_in_the_overlap_of_two_passages_stands_where_the_text_goes_on():
     text = "There are two rules. Mary made them: Be kind. Be brief."
     first, second = text[:36], text[21:]
-    found = [retrieved(first, score=1.0), retrieved(second, start=21, score=0.5, number=1)]
+    found = [retrieved(first, score=1.0), retrieved(second, start=21, score=0.7, number=1)]
     (span,) = read("Who made them?", found, PatternReader("Mary"))
     assert (span.text, span.start, span.place.passage.id) == ("Mary", 21, 1)
     assert span.score == max(span.gap + RETRIEVAL_WEIGHT * one.score for one in found)
@@ -260,7 +261,7 @@ def test_the_windows_of_a_passage_compete_and_a_span_in_two_of_them_is_counted_o
 
 def test_a_better_retrieved_passage_goes_first_where_the_reader_is_as_sure():
     found = [
-        retrieved("Paul sold it.", score=0.2),
+        retrieved("Paul sold it.", score=0.7),
         retrieved("Mary sold it.", source="b.txt", score=1.0, number=1),
     ]
     assert [span.text for span in read("Who sold it?", found, PatternReader("Mary|Paul"))] == ["Mary", "Paul"]
@@ -285,6 +286,16 @@ def test_only_so_many_passages_and_near_duplicates_are_read():
     assert len(read("Who?", [retrieved(many[0], *many[1:])], asked)) == 1 + READ_TWINS
     found = [retrieved(text, source=text, number=n) for n, text in enumerate(many)]
     assert len(read("Who?", found, asked)) == READ_PASSAGES
+
+
+def test_a_passage_far_behind_the_best_is_not_read():
+    found = [
+        retrieved("The keeper is Ann.", score=1.0),
+        retrieved("The keeper is Otto.", source="b.txt", score=1.01 - FARTHEST_BEHIND, number=1),
+        retrieved("The keeper is Paul.", source="c.txt", score=0.99 - FARTHEST_BEHIND, number=2),
+    ]
+    spans = read("Who is the keeper?", found, PatternReader("Ann|Otto|Paul"))
+    assert [span.text for span in spans] == ["Ann", "Otto"]
 
 
 def test_what_is_no_sentence_is_no_answer():
