@@ -72,6 +72,15 @@ def test_an_export_cut_off_leaves_nothing_behind(
     assert load_encoder(str(small_model)).runtime.name == "OpenVINO"
 
 
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_text("<net")])
+def test_a_damaged_export_is_told_with_the_remedy(small_model: Path, cache: Path, damage) -> None:
+    load_encoder(str(small_model)).encode_question("a car")
+    (kept,) = (cache / "encoders").iterdir()
+    damage(kept / "model.xml")
+    with pytest.raises(EncoderError, match="delete that folder"):
+        load_encoder(str(small_model)).encode_question("a car")
+
+
 def test_another_version_of_the_weights_is_another_export(
     small_model: Path, cache: Path, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ from index.compiled import cache_folder, supports_eight_bits
 from index.encoder.openvino_model import OpenVinoModel, Recipe
 from index.encoder.runtime import Runtime
 from index.encoder.torch_model import TorchModel
+from index.errors import EncoderError
 
 if TYPE_CHECKING:
     import tokenizers
@@ -62,7 +63,7 @@ def load_runtime(
         check_weights: called before the weights are read; raises what is wrong with them.
 
     Raises:
-        EncoderError: the model can't be loaded.
+        EncoderError: the model, or the export of it, can't be loaded.
     """
     if scales is not None and not supports_eight_bits():
         scales = None
@@ -85,7 +86,12 @@ def load_runtime(
         check_weights()
         return TorchModel(folder)
     name = "OpenVINO, 8 bits" if scales is not None else "OpenVINO"
-    return OpenVinoModel(name, kept / "model.xml", Recipe(**card["recipe"]), tokenizer)
+    try:
+        return OpenVinoModel(name, kept / "model.xml", Recipe(**card["recipe"]), tokenizer)
+    except RuntimeError as error:  # what OpenVINO makes of any file that it can't read
+        raise EncoderError(
+            f"the encoder's export in {kept} can't be read; delete that folder, it is made again ({error})"
+        ) from error
 
 
 def _kept(fingerprint: str, scales: Path | None) -> Path:
@@ -130,7 +136,8 @@ def _export(
         own, other = model.encode_passages(SAMPLES), made.encode_passages(SAMPLES)
         asked = float(model.encode_question(SAMPLES[0]) @ made.encode_question(SAMPLES[0]))
     except (RuntimeError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
-        reason = f"it can't be exported ({type(error).__name__}: {str(error).splitlines()[0]})"
+        said, *_ = str(error).split("\n")
+        reason = f"it can't be exported ({type(error).__name__}: {said})"
     else:
         cosine = min(float(np.mean(np.sum(own * other, axis=1))), asked)
         least = LEAST_COSINE if scales is None else LEAST_COSINE_EIGHT_BITS
