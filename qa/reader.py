@@ -26,7 +26,7 @@ from qa.extent import sentences_around
 from qa.retriever import Retrieved
 from qa.span_model import SpanModel, Text, Window
 
-READ_PASSAGES = 5
+READ_PASSAGES = 8
 """How many passages are read; docs/performance.md has the curve."""
 
 FARTHEST_BEHIND = 0.4
