@@ -1,79 +1,190 @@
-"""How long the everyday commands take: ``python -m bench [--files 2000]``.
+"""Footnote beside its peers: ``python -m bench [TABLE ...]``.
 
-Each figure is the median of five runs of a whole process, start included; run it on an idle machine.
-The rows go to ``bench/results/commands.json`` with the machine they were measured on.
+Tables: encoding, indexing, asking, scaling, commands; all of them where none is named, some forty minutes
+on two cores. Each row is measured in a process of its own, the peers and Footnote in one run; run it on an
+idle machine. The peers come with ``pip install -e '.[bench]'``; one that is missing is left out. What was
+measured goes to ``bench/results/TABLE.json``, and from there into docs/performance.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
-import random
-import statistics
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-RUNS = 5
-RESULTS = Path(__file__).parent / "results" / "commands.json"
-WORDS = "river bridge stone market winter letter engine harbour garden window silver mountain".split()
+import numpy as np
+
+from bench import commands, corpus, report
+from bench.machine import RUNS, described, limits, memory
+from bench.peers import INDEXING_ONLY, PEERS, WORDS_ONLY
+
+FEW = 200
+MANY = 10_000
+ASKED = 200
+PORT = 7999
+ADDRESS = f"http://127.0.0.1:{PORT}/"
+SCALE = (1_000, 10_000, 50_000, 100_000, 200_000)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--files", type=int, default=2000)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as place:
-        folder, index = Path(place) / "docs", Path(place) / "index"
-        write_files(folder, options.files)
-        first = run("-m", "index", "rebuild", str(folder), "--index", str(index))
-        (folder / "0.txt").write_text("The bridge was opened in 1987.", encoding="utf-8")
-        changed = run("-m", "index", "update", str(folder), "--index", str(index))
-        named = [str(folder), "--index", str(index)]
-        rows = {
-            "python -m qa --help": median("-m", "qa", "--help"),
-            "python -m index --help": median("-m", "index", "--help"),
-            f"first rebuild, {options.files} files": first,
-            "update, one file changed (one run)": changed,
-            f"update, nothing changed, {options.files} files": median("-m", "index", "update", *named),
-            f"rebuild, nothing changed, {options.files} files": median("-m", "index", "rebuild", *named),
-        }
-    for name, seconds in rows.items():
-        print(f"{seconds:8.2f} s  {name}")
-    machine = {"processor": processor(), "python": platform.python_version(), "system": platform.platform()}
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps({"machine": machine, "runs": RUNS, "seconds": rows}, indent=1) + "\n")
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help=", ".join(TABLES))
+    chosen = parser.parse_args().tables or list(TABLES)
+    report.RESULTS.mkdir(exist_ok=True)
+    for name in chosen:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        with tempfile.TemporaryDirectory() as scratch:
+            rows = TABLES[name](Path(scratch))
+        result = {"machine": described(), "rows": rows}
+        (report.RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    report.write()
 
 
-def write_files(folder: Path, count: int) -> None:
-    """Small files, each a sentence or two, written long enough ago for their mtimes to be trusted."""
-    rng = random.Random(1)
-    folder.mkdir()
-    for number in range(count):
-        words, year = " ".join(rng.choices(WORDS, k=12)), rng.randint(1700, 2020)
-        text = f"Note {number}. The {words} was seen in {year}.\n"
-        (folder / f"{number}.txt").write_text(text, encoding="utf-8")
-    time.sleep(3)
+def encoding(work: Path) -> dict[str, Any]:
+    """The encoders alone."""
+    _few(work)
+    return {"Footnote": _run("bench.own", "encode", work), "limits": limits()}
 
 
-def run(*arguments: str) -> float:
-    started = time.perf_counter()
-    subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
-    return time.perf_counter() - started
+def indexing(work: Path) -> dict[str, Any]:
+    """From passages to an index."""
+    _few(work)
+    rows = {name: _run("bench.peers", name, "index", work) for name in PEERS | INDEXING_ONLY}
+    return rows | {"Footnote": _run("bench.own", "index", work)}
 
 
-def median(*arguments: str) -> float:
-    return statistics.median(run(*arguments) for _ in range(RUNS))
+def asking(work: Path) -> dict[str, Any]:
+    """Searches and answers among `MANY` passages, in a process that goes on and in a new one."""
+    _many(work, MANY)
+    rows = {name: _run("bench.peers", name, "search", work) for name in PEERS | WORDS_ONLY}
+    rows["Footnote"] = _run("bench.own", "search", work)
+    for name in PEERS:
+        if rows[name]:
+            rows[f"{name}, cold"] = _whole([sys.executable, "-m", "bench.peers", name, "cold", str(work)])
+    question = json.loads((work / "questions.json").read_text())[0]
+    own = [sys.executable, "-m", "qa", "ask", question, "--index", str(work / "index"), "--json"]
+    rows["Footnote, cold"] = _whole(own)
+    rows["Footnote, web app"] = _web(work)
+    return rows
 
 
-def processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor()
+def scaling(work: Path) -> dict[str, Any]:
+    """What all but the encoder costs, by the number of passages."""
+    rows = {}
+    for count in SCALE:
+        place = work / str(count)
+        place.mkdir()
+        texts = corpus.passages(count)
+        (place / "many.json").write_text(json.dumps(texts))
+        (place / "questions.json").write_text(json.dumps(corpus.questions(texts, ASKED)))
+        rows[str(count)] = _run("bench.own", "scale", place)
+        shutil.rmtree(place)
+    return rows
+
+
+TABLES: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "encoding": encoding,
+    "indexing": indexing,
+    "asking": asking,
+    "commands": commands.measure,
+    "scaling": scaling,
+}
+
+
+def _few(work: Path) -> None:
+    (work / "few.json").write_text(json.dumps(corpus.passages(FEW)))
+
+
+def _many(work: Path, count: int) -> None:
+    """Passages, questions, Footnote's index of them, and its vectors for the peers."""
+    from index import load_encoder, rebuild
+
+    texts = corpus.passages(count)
+    (work / "many.json").write_text(json.dumps(texts))
+    (work / "questions.json").write_text(json.dumps(corpus.questions(texts, ASKED)))
+    corpus.write_folder(work / "docs", texts)
+    encoder = load_encoder()
+    rebuild(work / "docs", work / "index", encoder=encoder)
+    np.save(work / "vectors.npy", encoder.encode_passages(texts))
+
+
+def _run(module: str, *arguments: str | Path) -> dict[str, Any] | None:
+    """What a process of its own printed; nothing where its library is missing."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+    if done.returncode and "ModuleNotFoundError" in done.stderr:
+        print(f"{arguments[0]} is not installed and left out", file=sys.stderr)
+        return None
+    if done.returncode:
+        raise SystemExit(f"{module} {arguments[0]} failed:\n{done.stderr}")
+    outcome: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return outcome
+
+
+def _whole(command: list[str]) -> dict[str, Any] | None:
+    """Seconds of whole processes, and the most memory that one held."""
+    taken, most = [], 0.0
+    for _ in range(RUNS + 1):
+        started = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while process.poll() is None:
+            most = max(most, _memory(process.pid))
+            time.sleep(0.02)
+        taken.append(time.perf_counter() - started)
+        if process.returncode:
+            return None
+    return {"seconds": taken[1:], "memory": most}
+
+
+def _web(work: Path) -> dict[str, Any]:
+    """Seconds until the web app answers, and its memory after a question."""
+    from gradio_client import Client
+
+    taken = []
+    for _ in range(RUNS):
+        command = [sys.executable, "app.py", "--index", str(work / "index"), "--port", str(PORT)]
+        environment = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False"}
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+        )
+        try:
+            _wait_for_the_page()
+            taken.append(time.perf_counter() - started)
+            client = Client(ADDRESS, verbose=False)
+            client.predict("What is said about the river?", api_name="/ask")
+            held = memory(process.pid)
+        finally:
+            process.terminate()
+            process.wait()
+    return {"seconds": taken, "memory": held}
+
+
+def _wait_for_the_page() -> None:
+    for _ in range(6000):
+        try:
+            with urllib.request.urlopen(ADDRESS, timeout=30):
+                return
+        except OSError:
+            time.sleep(0.01)
+    raise SystemExit("the web app did not start")
+
+
+def _memory(process: int) -> float:
+    try:
+        return memory(process)
+    except OSError:
+        return 0.0  # it has just ended
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from qa.span_model import SpanModel, Text, Window
 READ_PASSAGES = 8
 """How many passages are read; docs/performance.md has the curve."""
 
-FARTHEST_BEHIND = 0.4
+FARTHEST_BEHIND = 0.6
 """Passages whose score is so far below the best one's are not read; docs/performance.md has the curve."""
 
 READ_TWINS = 8
