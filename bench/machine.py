@@ -6,7 +6,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -63,6 +63,18 @@ def seconds(work: Callable[[], object], runs: int = RUNS) -> float:
         work()
         taken.append(time.perf_counter() - started)
     return statistics.median(taken)
+
+
+def each(work: Callable[[str], object], questions: Sequence[str]) -> list[float]:
+    """The milliseconds of ``work`` for each question, after the first few were done once."""
+    for question in questions[:5]:
+        work(question)
+    taken = []
+    for question in questions:
+        started = time.perf_counter()
+        work(question)
+        taken.append(1000 * (time.perf_counter() - started))
+    return taken
 
 
 def memory(process: int) -> float:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from bench.corpus import write_folder
-from bench.machine import RUNS, memory, seconds
+from bench.machine import RUNS, each, memory, seconds
 from index import load_encoder, rebuild
 from index.encoder import bundled_folder
 from index.encoder.sentence_transformer import SentenceTransformerEncoder
@@ -67,15 +67,8 @@ def timed_search(work: Path) -> dict[str, Any]:
     with QA.open(work / "index") as qa:
         qa.search(questions[0])
         outcome["search_memory"] = memory(os.getpid())
-        for name, act in (("search", qa.search), ("ask", qa.ask)):
-            for question in questions[:5]:
-                act(question)
-            taken = []
-            for question in questions:
-                started = time.perf_counter()
-                act(question)
-                taken.append(1000 * (time.perf_counter() - started))
-            outcome[name] = taken
+        outcome["search"] = each(qa.search, questions)
+        outcome["ask"] = each(qa.ask, questions)
         outcome["p50"] = statistics.median(outcome["search"])
         outcome["stages"] = _stages(qa, questions)
         outcome["memory"] = memory(os.getpid())
@@ -122,13 +115,7 @@ def scale(work: Path) -> dict[str, Any]:
     real = load_encoder()
     with QA.open(place, encoder=encoder) as qa:
         encoder.encode_question = real.encode_question  # type: ignore[method-assign]
-        for question in questions[:5]:
-            qa.search(question)
-        searched = []
-        for question in questions:
-            started = time.perf_counter()
-            qa.search(question)
-            searched.append(1000 * (time.perf_counter() - started))
+        searched = each(qa.search, questions)
     return {
         "passages": report.passages,
         "seconds": taken,

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from bench.machine import RUNS, memory
+from bench.machine import RUNS, each, memory
 from index.encoder import bundled_folder
 
 MODEL = str(bundled_folder())
@@ -286,13 +286,7 @@ def timed_search(peer: Peer, work: Path) -> dict[str, Any]:
         kept = work / type(peer).__name__
         kept.mkdir(exist_ok=True)
         peer.save(kept)
-    for question in questions[:5]:
-        peer.search(question)
-    taken = []
-    for question in questions:
-        started = time.perf_counter()
-        peer.search(question)
-        taken.append(1000 * (time.perf_counter() - started))
+    taken = each(peer.search, questions)
     return {"milliseconds": taken, "p50": statistics.median(taken), "memory": memory(os.getpid())}
 
 

@@ -109,6 +109,20 @@ def test_a_model_that_cannot_be_exported_is_run_by_torch(
     assert load_encoder(str(small_model)).runtime.name == "torch"  # and it is not tried each time
 
 
+def test_a_full_disk_is_no_property_of_the_model(
+    small_model: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("no space left")
+
+    with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
+        patched.setattr("openvino.save_model", fail)
+        assert load_encoder(str(small_model)).runtime.name == "torch"
+    assert "no space left" in caplog.text
+    assert list((cache / "encoders").iterdir()) == []
+    assert load_encoder(str(small_model)).runtime.name == "OpenVINO"
+
+
 def test_an_export_with_other_vectors_is_not_used(
     small_model: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -73,6 +73,7 @@ def load_runtime(
         try:
             kept.parent.mkdir(parents=True, exist_ok=True)
             work = Path(tempfile.mkdtemp(prefix="new-", dir=kept.parent))
+            _export_to(kept, work, folder, tokenizer, max_pieces, scales)
         except OSError as error:
             _log.warning(
                 "the encoder is run by torch, which is slower, for its export can't be kept: %s; name a "
@@ -80,7 +81,6 @@ def load_runtime(
                 error,
             )
             return TorchModel(folder)
-        _export_to(kept, work, folder, tokenizer, max_pieces, scales)
     card = json.loads((kept / "card.json").read_text(encoding="utf-8"))
     if card["unfit"]:
         check_weights()

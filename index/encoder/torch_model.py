@@ -86,6 +86,9 @@ class TorchModel:
         Args:
             path: the model.xml to write; model.bin will stand beside it.
             scales: what to make its matrix products 8-bit with, if at all; see `index.encoder.eight_bits`.
+
+        Raises:
+            OSError: the file can't be written.
         """
         import openvino
         import torch
@@ -113,7 +116,10 @@ class TorchModel:
             from index.encoder.eight_bits import make_eight_bit
 
             make_eight_bit(model, scales)
-        openvino.save_model(model, path, compress_to_fp16=False)
+        try:
+            openvino.save_model(model, path, compress_to_fp16=False)
+        except RuntimeError as error:  # what OpenVINO makes of any failure to write
+            raise OSError(f"{path} can't be written: {error}") from error
 
 
 @contextmanager
