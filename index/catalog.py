@@ -296,25 +296,24 @@ class Catalog:
 
     def passages(self, ids: Sequence[int], sources: Collection[str] | None = None) -> list[IndexedPassage]:
         """The passages ``ids``, in that order; limited to files in ``sources`` if given."""
-        found = []
-        for passage in ids:
-            rows = self._rows(
-                "SELECT p.start, p.end, p.page, p.heading, p.sentences, p.context, p.text, c.title, c.id "
-                "FROM passages p JOIN contents c ON c.id = p.content WHERE p.id = ?",
-                (passage,),
-            )
-            if not rows:
-                continue
-            held = [
-                row[0]
-                for row in self._rows(
-                    "SELECT source FROM files WHERE content = ? ORDER BY source", (rows[0][8],)
-                )
-            ]
-            held = [source for source in held if sources is None or source in sources]
-            if held:
-                found.append(IndexedPassage(passage, tuple(held), rows[0][7], _passage(rows[0][:7])))
-        return found
+        rows = self._rows(
+            "SELECT p.start, p.end, p.page, p.heading, p.sentences, p.context, p.text, c.title, c.id, p.id "
+            "FROM passages p JOIN contents c ON c.id = p.content WHERE p.id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(ids)),),
+        )
+        held: dict[int, list[str]] = {}
+        for content, source in self._rows(
+            "SELECT content, source FROM files WHERE content IN (SELECT value FROM json_each(?)) ORDER BY source",
+            (json.dumps(list({row[8] for row in rows})),),
+        ):
+            if sources is None or source in sources:
+                held.setdefault(content, []).append(source)
+        found = {
+            row[9]: IndexedPassage(row[9], tuple(held[row[8]]), row[7], _passage(row[:7]))
+            for row in rows
+            if row[8] in held
+        }
+        return [found[passage] for passage in ids if passage in found]
 
     def misplaced_passages(self) -> list[int]:
         """The ids of passages whose text is not what stands at their offsets."""

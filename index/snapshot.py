@@ -21,7 +21,7 @@ from typing import Any
 
 from index.errors import IndexDamagedError, IndexLockedError, IndexMismatchError, IndexNotFoundError
 
-FORMAT = 1
+FORMAT = 2
 CURRENT, LOCK, SNAPSHOTS, WORK = "CURRENT", "LOCK", "snapshots", ".work"
 MANIFEST, CATALOG, VECTORS, LEXICAL = "manifest.json", "catalog.sqlite", "vectors.faiss", "lexical"
 CACHE = Path("cache") / "embeddings.sqlite"

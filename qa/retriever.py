@@ -112,4 +112,5 @@ def _alike(one: frozenset[tuple[str, str]], other: frozenset[tuple[str, str]]) -
     smaller, larger = sorted((len(one), len(other)))
     if not larger or smaller < NEAR_DUPLICATE * larger:
         return False
-    return len(one & other) >= NEAR_DUPLICATE * len(one | other)
+    shared = len(one & other)
+    return shared >= NEAR_DUPLICATE * (smaller + larger - shared)

@@ -1,4 +1,4 @@
-"""The vector index: exact, with ids of its own that are never given twice."""
+"""The vector index: exhaustive, in half precision, with ids of its own that are never given twice."""
 
 from __future__ import annotations
 
@@ -15,9 +15,14 @@ from index.vectors import VectorIndex
 DIMENSION = 24
 
 
-def unit(count: int, seed: int = 0) -> NDArray[np.float32]:
-    rows = np.random.default_rng(seed).normal(size=(count, DIMENSION)).astype(np.float32)
+def unit(count: int, seed: int = 0, dimension: int = DIMENSION) -> NDArray[np.float32]:
+    rows = np.random.default_rng(seed).normal(size=(count, dimension)).astype(np.float32)
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def kept(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What the index keeps of vectors."""
+    return rows.astype(np.float16).astype(np.float32)
 
 
 @pytest.fixture
@@ -29,13 +34,22 @@ def vectors() -> VectorIndex:
 
 
 def test_search_equals_numpy(vectors: VectorIndex) -> None:
-    rows, ids = unit(200), np.arange(1000, 1600, 3)
+    rows, ids = kept(unit(200)), np.arange(1000, 1600, 3)
     for question in unit(20, seed=1):
         cosines = rows @ question
         best = np.argsort(-cosines)[:15]
         found = vectors.search(question, 15)
         assert [passage for passage, _ in found] == ids[best].tolist()
         assert [score for _, score in found] == pytest.approx(cosines[best].tolist(), abs=1e-6)
+
+
+def test_cosines_are_within_a_ten_thousandth_of_the_exact_ones() -> None:
+    rows = unit(500, dimension=384)
+    made = VectorIndex.empty(384)
+    made.add(range(500), rows)
+    for question in unit(10, seed=1, dimension=384):
+        found = dict(made.search(question, 500))
+        assert [found[i] for i in range(500)] == pytest.approx((rows @ question).tolist(), abs=1e-4)
 
 
 def test_search_among_ids_equals_numpy(vectors: VectorIndex) -> None:
@@ -55,7 +69,7 @@ def test_no_more_than_there_are(vectors: VectorIndex) -> None:
 
 def test_cosines_are_those_of_the_ids(vectors: VectorIndex) -> None:
     question = unit(1, seed=3)[0]
-    expected = [float(unit(200)[place] @ question) for place in (5, 0)]
+    expected = [float(kept(unit(200))[place] @ question) for place in (5, 0)]
     assert vectors.cosines(question, [1015, 1000]) == pytest.approx(expected, abs=1e-6)
     assert vectors.cosines(question, []) == []
 
@@ -69,7 +83,7 @@ def test_removed_vectors_are_gone_and_the_rest_keeps_its_ids(vectors: VectorInde
     assert vectors.search(rows[1], 1)[0][0] == 1003
     assert vectors.search(rows[199], 1)[0][0] == 1597
     vectors.add([1600], rows[:1])
-    assert vectors.search(rows[0], 1)[0] == (1600, pytest.approx(1.0, abs=1e-6))
+    assert vectors.search(rows[0], 1)[0] == (1600, pytest.approx(1.0, abs=1e-3))
     assert vectors.ids.tolist()[-1] == 1600
     assert len(set(vectors.ids.tolist())) == 199
 
