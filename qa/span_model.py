@@ -1,7 +1,8 @@
 """Question and passages -> start, end and null logits.
 
 The bundled model (``models/span_reader``, made by ``training/``) is all-MiniLM-L6-v2 with start and
-end heads, its weights in 8 bits, run by OpenVINO in the precision that the machine is fastest with.
+end heads, its weights in 8 bits, run by OpenVINO: the products of weights in bytes where the processor has
+them, the rest in bf16 or fp32, whichever is faster.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ WINDOW_PIECES = 384
 STRIDE = 128
 CLS, SEP = "[CLS]", "[SEP]"
 
-BATCH_PIECES = 2048
+BATCH_PIECES = 384
 LENGTH_STEP = 16
 """Windows are padded to a multiple of this: a new shape costs the runtime more than the padding."""
 
@@ -67,7 +68,7 @@ class SpanModel(Protocol):
 
     @property
     def id(self) -> str:
-        """Changes whenever its logits could."""
+        """Changes with its weights: its logits stay the same but for rounding."""
 
     def load(self) -> None:
         """Load it now rather than at the first question."""
