@@ -298,12 +298,14 @@ class Catalog:
         """The passages ``ids``, in that order; limited to files in ``sources`` if given."""
         rows = self._rows(
             "SELECT p.start, p.end, p.page, p.heading, p.sentences, p.context, p.text, c.title, c.id, p.id "
-            "FROM passages p JOIN contents c ON c.id = p.content WHERE p.id IN (SELECT value FROM json_each(?))",
+            "FROM passages p JOIN contents c ON c.id = p.content "
+            "WHERE p.id IN (SELECT value FROM json_each(?))",
             (json.dumps(list(ids)),),
         )
         held: dict[int, list[str]] = {}
         for content, source in self._rows(
-            "SELECT content, source FROM files WHERE content IN (SELECT value FROM json_each(?)) ORDER BY source",
+            "SELECT content, source FROM files WHERE content IN (SELECT value FROM json_each(?)) "
+            "ORDER BY source",
             (json.dumps(list({row[8] for row in rows})),),
         ):
             if sources is None or source in sources:

@@ -50,6 +50,8 @@ _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))")
 
 def fold(text: str) -> str:
     """Lower case without compatibility forms and without the accents of Latin, Greek, Cyrillic."""
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text).casefold()
     return unicodedata.normalize("NFC", re.sub("[\u0300-\u036f]", "", decomposed))
 
@@ -66,6 +68,9 @@ def words(text: str) -> list[str]:
         if token[0] >= "\u0e00" and re.match(rf"[{_UNSPACED}]", token):
             found.extend(token)
             found.extend(token[i : i + 2] for i in range(len(token) - 1))
+            continue
+        if token.isalnum():  # nearly all are: nothing to cut off, no parts
+            found.append(token[:TOKEN_CHARACTERS])
             continue
         token = _THOUSANDS.sub("", token)
         for possessive in ("'s", "’s"):

@@ -312,6 +312,7 @@ def rollback(index_dir: str | Path) -> Rollback:
     Raises:
         IndexNotFoundError: there is no index, or no earlier snapshot of it.
         IndexDamagedError: the earlier snapshot can't be read either.
+        IndexMismatchError: the earlier snapshot has another format.
         IndexLockedError: another process is writing the index.
     """
     place = Path(index_dir)
