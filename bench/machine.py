@@ -36,8 +36,8 @@ def described() -> dict[str, object]:
     }
 
 
-def limits() -> dict[str, float]:
-    """The most that matrix products, memory and the page cache give, each the median of `RUNS`."""
+def limits(work: Path) -> dict[str, float]:
+    """The most that matrix products, memory and the disk under ``work`` give, each the median of `RUNS`."""
     import torch
 
     size = 2048
@@ -51,7 +51,27 @@ def limits() -> dict[str, float]:
         "bf16 GFLOP/s": operations / 1e9 / seconds(lambda: half @ half),
         "int8 GOP/s": operations / 1e9 / seconds(lambda: torch._int_mm(eight, eight)),
         "memory GB/s": 2 * block.nbytes / 1e9 / seconds(lambda: block.copy()),
+        **_disk(work),
     }
+
+
+def _disk(work: Path) -> dict[str, float]:
+    """Sequential reading of a file that is not in the page cache, where the system lets it be dropped."""
+    if not hasattr(os, "posix_fadvise"):
+        return {}
+    block = os.urandom(256 << 20)
+    with (work / "block").open("w+b") as file:
+        file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
+
+        def read() -> None:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            file.seek(0)
+            while file.read(1 << 20):
+                pass
+
+        return {"disk read GB/s": len(block) / 1e9 / seconds(read)}
 
 
 def seconds(work: Callable[[], object], runs: int = RUNS) -> float:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from bench.corpus import write_folder
-from bench.machine import RUNS, each, memory, seconds
+from bench.machine import RUNS, each, limits, memory, seconds
 from index import load_encoder, rebuild
 from index.encoder import bundled_folder
 from index.encoder.sentence_transformer import SentenceTransformerEncoder
@@ -42,6 +42,13 @@ def encode(work: Path) -> dict[str, Any]:
         }
         outcome[name]["cosine"] = float(np.sum(encoder.encode_passages(texts) * own, axis=1).mean())
     return outcome
+
+
+def vectors(work: Path) -> dict[str, Any]:
+    """Footnote's vectors, for the peers to search."""
+    texts = json.loads((work / "many.json").read_text())
+    np.save(work / "vectors.npy", load_encoder().encode_passages(texts))
+    return {"passages": len(texts)}
 
 
 def timed_index(work: Path) -> dict[str, Any]:
@@ -127,10 +134,15 @@ def scale(work: Path) -> dict[str, Any]:
 
 def main() -> None:
     task, work = sys.argv[1:]
-    outcome = {"encode": encode, "index": timed_index, "search": timed_search, "scale": scale}[task](
-        Path(work)
-    )
-    print(json.dumps(outcome))
+    tasks = {
+        "encode": encode,
+        "limits": limits,
+        "index": timed_index,
+        "vectors": vectors,
+        "search": timed_search,
+        "scale": scale,
+    }
+    print(json.dumps(tasks[task](Path(work))))
 
 
 if __name__ == "__main__":

@@ -274,7 +274,7 @@ def timed_index(peer: Peer, work: Path) -> dict[str, Any]:
         started = time.perf_counter()
         peer.index(texts)
         taken.append(time.perf_counter() - started)
-    return {"seconds": taken, "memory": memory(os.getpid())}
+    return {"seconds": taken, "passages": len(texts), "memory": memory(os.getpid())}
 
 
 def timed_search(peer: Peer, work: Path) -> dict[str, Any]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from bench import corpus, report
+from bench.where import shares
 from index import load_encoder
+from index.lexical import terms
 
 
 def test_passages_are_the_same_each_time_and_as_long_as_those_of_documents():
@@ -32,8 +35,43 @@ def test_each_passage_is_a_file(tmp_path):
     assert sorted(path.read_text().strip() for path in tmp_path.rglob("*.txt")) == sorted(texts)
 
 
-@pytest.mark.parametrize("name", [path.stem for path in sorted(report.RESULTS.glob("*.json"))])
+@pytest.mark.parametrize("name", ["goals", *report.TABLES])
 def test_the_tables_of_the_document_are_those_of_the_results(name):
-    result = json.loads((report.RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-    assert report.TABLES[name](result["rows"]) in report.DOCUMENT.read_text(encoding="utf-8")
-    assert result["machine"]["processor"]
+    results = report.read()
+    assert results.keys() == report.TABLES.keys()
+    assert report.tables(results)[name] in report.DOCUMENT.read_text(encoding="utf-8")
+
+
+def test_the_results_are_of_one_machine(tmp_path, monkeypatch):
+    report.check_one_machine()
+    monkeypatch.setattr(report, "RESULTS", tmp_path)
+    for number in (1, 2):
+        (tmp_path / f"{number}.json").write_text(json.dumps({"machine": {"cores": number}, "rows": {}}))
+    with pytest.raises(SystemExit, match=r"1\.json, 2\.json are of different machines"):
+        report.check_one_machine()
+
+
+def test_a_goal_that_is_missed_says_so():
+    assert report._goal("memory, MB", "<=", 450, 450.0)[2:] == ["450", ""]
+    assert report._goal("memory, MB", "<=", 450, 451.0)[2:] == ["451", "missed"]
+    assert report._goal("times the peer", ">=", 2.5, 2.496)[2:] == ["2.50", "missed"]
+
+
+def test_rates_of_different_passages_are_not_compared():
+    with pytest.raises(SystemExit, match="different numbers of passages"):
+        report._rates({"a": {"passages": 200, "seconds": [1]}, "b": {"passages": 100, "seconds": [1]}})
+
+
+def test_a_share_counts_what_has_no_owner_to_its_callers():
+    texts = corpus.passages(3)
+
+    def work():
+        corpus.passages(30)
+        np.linalg.norm(np.ones(1000))
+        return [terms(text) for text in texts * 50]
+
+    found = shares(work)
+    assert found["bench/corpus.py"] > 0
+    assert found["numpy"] > 0
+    assert found["index/lexical.py"] > 0  # with the regular expressions that it calls
+    assert found.get("the rest", 0.0) < 0.05 * sum(found.values())
