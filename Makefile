@@ -22,8 +22,9 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(RUN_STAMP) ## install, bring the index of seeds/ up to date, start the web app (ARGS="--port 8000")
+	@# rebuild, not update: what was embedded is kept, and an index of an older format is replaced
 	@# 3 is "partial": a file could not be read, the others are indexed
-	@$(BIN)/python -m index update seeds || [ $$? -eq 3 ]
+	@$(BIN)/python -m index rebuild seeds || [ $$? -eq 3 ]
 	@$(BIN)/python app.py $(ARGS) || [ $$? -eq 130 ]
 
 test: $(TEST_STAMP) ## run the tests (ARGS="-k name")

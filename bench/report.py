@@ -125,7 +125,7 @@ def asking(rows: Rows) -> str:
         [
             "Footnote: ask",
             *_spread(own["ask"]),
-            f"{cold['memory']:.0f}",
+            f"{own['memory']:.0f}",
             f"{statistics.median(cold['seconds']):.2f}",
         ],
         [
@@ -151,7 +151,7 @@ def asking(rows: Rows) -> str:
         ],
     ]
     stages = ", ".join(f"{stage} {taken:.1f}" for stage, taken in own["stages"].items())
-    heads = ("", "p50, ms", "p95, ms", "memory, MB", "new process, s")
+    heads = ("", "p50, ms", "p95, ms", "memory, MB", "whole process, s")
     return f"{_table(heads, lines)}\n\nThe stages of `ask`, median ms: {stages}."
 
 
@@ -230,18 +230,18 @@ def goals(results: dict[str, Rows]) -> str:
         _goal("`python -m qa ask --json`, new process, s", "<=", 1.3, started),
         _goal("the fastest peer's search in a new process, times that", ">=", 5, peer_cold / started),
         _goal("web app ready, s", "<=", 4, statistics.median(web["seconds"])),
-        _goal("memory of `ask`, MB", "<=", 450, cold["memory"]),
+        _goal("memory of `ask`, MB", "<=", 450, max(asked["Footnote"]["memory"], cold["memory"])),
         _goal("memory of the web app, MB", "<=", 650, web["memory"]),
         _goal("memory of a build of 10,000, MB", "<=", 1000, asked["Footnote, build"]["memory"]),
         _goal(f"cost of a passage among {most:,}, times the lowest", "<=", 1.2, costs[-1] / min(costs)),
     ]
-    return _table(("figure", "aimed at", "measured", ""), lines)
+    return _table(("figure", "aimed at", "measured", "verdict"), lines)
 
 
 def _goal(figure: str, sign: str, aim: float, measured: float) -> list[str]:
     is_met = measured >= aim if sign == ">=" else measured <= aim
     shown = f"{measured:.0f}" if measured >= 100 else f"{measured:.2f}"
-    return [figure, f"{sign} {aim:g}", shown, "" if is_met else "missed"]
+    return [figure, f"{sign} {aim:g}", shown, "met" if is_met else "missed"]
 
 
 def _rates(rows: Rows) -> dict[str, float]:

@@ -48,6 +48,9 @@ _ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>\"“”]*[\w/]|[\w.+-]+@[\w-]+
 ADDRESS_CHARACTERS = 200
 """How far beyond a span an address is looked for."""
 
+_EMPHASIS = ("**", "*", "``", "`", "~~")
+"""Marks that stand on both sides of words in Markdown. Underscores belong to identifiers, too."""
+
 _BRACKETS = {")": "(", "]": "[", "”": "“"}
 _JOINER = "\u200d"
 _INVISIBLE_IN_WORDS = "\u00ad\u200c" + _JOINER
@@ -274,7 +277,11 @@ def _addresses(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def balanced(text: str, start: int, end: int) -> Span:
-    """The range without half a pair of brackets or quotes: closed if the other half comes next, else cut."""
+    """The range without half a pair of brackets, quotes or marks of emphasis.
+
+    A bracket is closed if the other half comes next, else cut; the others are cut.
+    """
+    start, end = _without_half_emphasis(text, start, end)
     if text.count('"', start, end) % 2:
         if text[start] == '"':
             start += 1
@@ -288,6 +295,16 @@ def balanced(text: str, start: int, end: int) -> Span:
             end = start + len(text[start:place].rstrip())
         else:
             start = end - len(text[place + 1 : end].lstrip())
+    return _without_half_emphasis(text, start, end)
+
+
+def _without_half_emphasis(text: str, start: int, end: int) -> Span:
+    for mark in _EMPHASIS:
+        if text[start:end].count(mark) % 2:
+            if text.startswith(mark, start, end):
+                start += len(mark)
+            elif text.endswith(mark, start, end):
+                end -= len(mark)
     return start, end
 
 

@@ -52,7 +52,7 @@ def test_the_results_are_of_one_machine(tmp_path, monkeypatch):
 
 
 def test_a_goal_that_is_missed_says_so():
-    assert report._goal("memory, MB", "<=", 450, 450.0)[2:] == ["450", ""]
+    assert report._goal("memory, MB", "<=", 450, 450.0)[2:] == ["450", "met"]
     assert report._goal("memory, MB", "<=", 450, 451.0)[2:] == ["451", "missed"]
     assert report._goal("times the peer", ">=", 2.5, 2.496)[2:] == ["2.50", "missed"]
 

@@ -198,6 +198,24 @@ def test_half_a_pair_of_brackets_is_made_whole_or_cut(text, cut, whole):
     assert text[first:last] == whole
 
 
+@pytest.mark.parametrize(
+    ("text", "cut", "whole"),
+    [
+        ("by **Alice Moreau**, who", "Alice Moreau**", "Alice Moreau"),
+        ("by **Alice Moreau**, who", "**Alice Moreau", "Alice Moreau"),
+        ("by **Alice Moreau**, who", "**Alice Moreau**", "**Alice Moreau**"),
+        ("is *two million euros* now", "*two million euros", "two million euros"),
+        ("call `open()` twice", "`open()", "open()"),
+        ("a sum of 2 * 3 then", "2 * 3", "2 * 3"),
+        ("the _private name", "_private", "_private"),
+    ],
+)
+def test_half_a_pair_of_emphasis_is_cut(text, cut, whole):
+    at = text.index(cut)
+    first, last = balanced(text, at, at + len(cut))
+    assert text[first:last] == whole
+
+
 @given(st.text("ab ()[]", max_size=20), st.data())
 def test_brackets_always_pair_in_the_end(text, data):
     start, end = sorted(data.draw(st.tuples(st.integers(0, len(text)), st.integers(0, len(text)))))
