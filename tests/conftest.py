@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import settings
+from hypothesis import strategies as st
 
 from index import BuildReport, rebuild
 from qa import QA
@@ -25,6 +26,26 @@ SEEDS = ROOT / "seeds"
 os.environ["FOOTNOTE_CACHE"] = str(ROOT / ".footnote" / "test-cache")
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] the a red car van is fast slow . , ? ##s and".split()
+
+LETTERS = [
+    "a",
+    "Zoë",
+    "cafe\u0301",
+    "हिन्दी",
+    "소리",
+    "5",
+    "x_1",
+    "北",
+    "京都",
+    "กา",
+    "👩\u200d👧",
+    "\u202e",
+    "\ufeff",
+]
+MARKS = [" ", "\n", "\r\n", "\u3000", ". ", ", ", "-", "'", "。", "\u0301", "\u00ad", "\u200d", "[SEP]"]
+TEXTS = st.lists(
+    st.sampled_from(LETTERS + MARKS) | st.characters(exclude_categories=["Cs"]), max_size=60
+).map("".join)
 
 settings.register_profile("footnote", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("footnote")

@@ -10,7 +10,8 @@ import tokenizers
 from numpy.typing import NDArray
 
 from qa.metrics import auroc, exact_match, token_f1
-from qa.reader import best_spans, whole_words
+from qa.reader import best_spans
+from qa.span_ends import whole_words
 from qa.span_model import QUESTION_PIECES, STRIDE, WINDOW_PIECES, Window
 from training.questions import Question
 from training.windows import Window as TrainingWindow
