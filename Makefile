@@ -7,8 +7,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PIP_LOG := $(VENV)/pip.log
-INSTALL := $(PIP) install --quiet --log $(PIP_LOG) --constraint constraints.txt --editable
 FAILED := { echo 'The installation failed; the whole log is in $(PIP_LOG)' >&2; exit 1; }
+install = @rm -f $(PIP_LOG); \
+	$(PIP) install --quiet --log $(PIP_LOG) --constraint constraints.txt --editable $(1) || $(FAILED); \
+	rm -f $(PIP_LOG)
 RUN_STAMP := $(VENV)/.installed
 TEST_STAMP := $(VENV)/.installed-test
 BENCH_STAMP := $(VENV)/.installed-bench
@@ -46,23 +48,17 @@ clean: ## remove the environment, the index of seeds/, caches and build outputs
 
 $(RUN_STAMP): pyproject.toml constraints.txt | $(BIN)/python
 	@echo 'Installing Footnote into $(VENV) (a few minutes the first time) ...'
-	@rm -f $(PIP_LOG)
-	@$(INSTALL) . || $(FAILED)
-	@rm -f $(PIP_LOG)
+	$(call install,.)
 	@touch $@
 
 $(TEST_STAMP): pyproject.toml constraints.txt | $(BIN)/python
 	@echo 'Installing Footnote and its test tools into $(VENV) (a few minutes the first time) ...'
-	@rm -f $(PIP_LOG)
-	@$(INSTALL) '.[test]' || $(FAILED)
-	@rm -f $(PIP_LOG)
+	$(call install,'.[test]')
 	@touch $(RUN_STAMP) $@
 
 $(BENCH_STAMP): pyproject.toml constraints.txt | $(BIN)/python
 	@echo 'Installing Footnote and the libraries it is measured beside into $(VENV) (a few minutes the first time) ...'
-	@rm -f $(PIP_LOG)
-	@$(INSTALL) '.[bench]' || $(FAILED)
-	@rm -f $(PIP_LOG)
+	$(call install,'.[bench]')
 	@touch $(RUN_STAMP) $@
 
 $(BIN)/python:

@@ -219,15 +219,15 @@ class Bm25s:
     def load(self) -> None:
         import bm25s
 
-        self.library = bm25s
+        self.bm25s = bm25s
 
     def index_vectors(self, texts: Sequence[str], vectors: np.ndarray) -> None:
         self.texts = list(texts)
-        self.retriever = self.library.BM25()
-        self.retriever.index(self.library.tokenize(self.texts, show_progress=False), show_progress=False)
+        self.retriever = self.bm25s.BM25()
+        self.retriever.index(self.bm25s.tokenize(self.texts, show_progress=False), show_progress=False)
 
     def search(self, question: str) -> list[str]:
-        words = self.library.tokenize([question], show_progress=False)
+        words = self.bm25s.tokenize([question], show_progress=False)
         found, _ = self.retriever.retrieve(words, k=K, show_progress=False)
         return [self.texts[i] for i in found[0]]
 
