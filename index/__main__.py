@@ -16,6 +16,7 @@ from index.encoder import DEFAULT_ENCODER
 from index.errors import UsageError
 from index.model import STATUSES, BuildReport
 from index.opened import rollback, status, verify
+from index.sandbox import DEFAULT_LIMITS, Limits
 from index.scan import ScanOptions, check_folder
 
 app = terminal.new_app(
@@ -23,7 +24,9 @@ app = terminal.new_app(
     "Example: python -m index rebuild reports"
 )
 
-Folder = Annotated[Path, typer.Argument(help="The folder that holds the documents.")]
+Folders = Annotated[
+    list[Path], typer.Argument(metavar="FOLDER...", help="The folder that holds the documents, or several.")
+]
 IncludeOption = Annotated[
     list[str] | None, typer.Option("--include", metavar="GLOB", help="Only files that match; repeatable.")
 ]
@@ -42,13 +45,23 @@ FollowOption = Annotated[
         "--follow-symlinks/--no-follow-symlinks", help="Read files behind links.", show_default="no"
     ),
 ]
+PasswordOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--password-file", metavar="FILE", help="Passwords for locked files, one a line; they are not kept."
+    ),
+]
+TimeOption = Annotated[
+    float,
+    typer.Option("--file-time", metavar="SECONDS", help="The most that reading one file may take.", min=1),
+]
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 SHOWN = 20
 
 
 @app.command("rebuild")
 def rebuild_command(
-    folder: Folder,
+    folders: Folders,
     index: terminal.IndexOption = None,
     encoder: Annotated[
         str, typer.Option(help="A Sentence Transformers model, by name or path.")
@@ -57,6 +70,8 @@ def rebuild_command(
     exclude: ExcludeOption = None,
     max_file_size: SizeOption = None,
     follow_symlinks: FollowOption = None,
+    password_file: PasswordOption = None,
+    file_time: TimeOption = DEFAULT_LIMITS.seconds,
     quiet: terminal.QuietOption = False,
     verbose: terminal.VerboseOption = False,
 ) -> int:
@@ -67,13 +82,21 @@ def rebuild_command(
     terminal.set_verbosity(quiet, verbose)
     options = _options(ScanOptions(), include, exclude, max_file_size, follow_symlinks)
     with terminal.progress(quiet) as progress:
-        report = rebuild(folder, index, encoder=encoder, options=options, progress=progress)
+        report = rebuild(
+            folders,
+            index,
+            encoder=encoder,
+            options=options,
+            passwords=_passwords(password_file),
+            limits=Limits(seconds=file_time),
+            progress=progress,
+        )
     return _tell(report, quiet)
 
 
 @app.command("update")
 def update_command(
-    folder: Folder,
+    folders: Folders,
     index: terminal.IndexOption = None,
     purge_old: Annotated[
         bool, typer.Option("--purge", help="Also drop older snapshots and cached vectors no longer needed.")
@@ -85,6 +108,8 @@ def update_command(
     exclude: ExcludeOption = None,
     max_file_size: SizeOption = None,
     follow_symlinks: FollowOption = None,
+    password_file: PasswordOption = None,
+    file_time: TimeOption = DEFAULT_LIMITS.seconds,
     quiet: terminal.QuietOption = False,
     verbose: terminal.VerboseOption = False,
 ) -> int:
@@ -93,10 +118,18 @@ def update_command(
     Example: python -m index update reports
     """
     terminal.set_verbosity(quiet, verbose)
-    recorded = recorded_options(index or default_index_dir(folder))
+    recorded = recorded_options(index or default_index_dir(folders[0]))
     options = _options(recorded, include, exclude, max_file_size, follow_symlinks)
     with terminal.progress(quiet) as progress:
-        report = update(folder, index, encoder=encoder, options=options, progress=progress)
+        report = update(
+            folders,
+            index,
+            encoder=encoder,
+            options=options,
+            passwords=_passwords(password_file),
+            limits=Limits(seconds=file_time),
+            progress=progress,
+        )
     if purge_old:
         dropped = purge(report.index_dir)
         if not quiet:
@@ -213,6 +246,15 @@ def _options(
     )
 
 
+def _passwords(path: Path | None) -> list[str]:
+    if path is None:
+        return []
+    try:
+        return [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the password file {path} can't be read: {error}") from error
+
+
 def _bytes(size: str) -> int:
     match = re.fullmatch(r"(\d+)\s*([KMG]?)B?", size.strip().upper())
     if match is None or int(match[1]) == 0:
@@ -226,6 +268,10 @@ def _tell(report: BuildReport, quiet: bool) -> int:
         terminal.complain(f"failed: {document.source}: {document.reason}")
     if len(report.failed) > SHOWN:
         terminal.complain(f"... and {len(report.failed) - SHOWN:,} more; `python -m index status` lists them")
+    for document in report.foreign[:SHOWN]:
+        terminal.complain(f"warning: {document.source}: {document.reason}")
+    if len(report.foreign) > SHOWN:
+        terminal.complain(f"... and {len(report.foreign) - SHOWN:,} more that are not English")
     if not report.counts:
         terminal.complain(f"no documents were found; the index in {report.index_dir} is empty")
     if quiet:

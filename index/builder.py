@@ -24,29 +24,38 @@ from index.errors import (
     IndexWriteError,
     UsageError,
 )
-from index.intake import Changes, Progress, is_current, take_in
+from index.intake import Changes, Progress, Reading, is_current, take_in
+from index.languages import is_foreign
 from index.model import BuildReport
-from index.scan import FoundFile, ScanOptions, check_folder, scan
+from index.sandbox import DEFAULT_LIMITS, Limits
+from index.scan import FoundFile, ScanOptions, check_folder, roots, scan
 from index.writing import Job, check, each_passage, open_catalog, write_lexical, write_vectors
+
+Folders = str | Path | Sequence[str | Path]
+"""A folder of documents, or several."""
 
 
 def rebuild(
-    folder: str | Path,
+    folder: Folders,
     index_dir: str | Path | None = None,
     *,
     encoder: Encoder | str = DEFAULT_ENCODER,
     options: ScanOptions | None = None,
     settings: ChunkSettings | None = None,
+    passwords: Sequence[str] = (),
+    limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
 ) -> BuildReport:
     """Read, parse and index every file of ``folder``; cached vectors are used again.
 
     Args:
-        folder: the folder of documents.
+        folder: the folder of documents, or several of them.
         index_dir: where the index lies; by default ``FOLDER/../.footnote/<folder name>``.
         encoder: a Sentence Transformers model by name or path, or a loaded encoder.
         options: which files count.
         settings: how documents are split.
+        passwords: tried on each file that asks for one.
+        limits: what reading one file may take.
         progress: called while the build goes on.
 
     Raises:
@@ -55,25 +64,22 @@ def rebuild(
         IndexWriteError: the index can't be written.
         EncoderError: the encoder can't be loaded.
     """
-    place = _place(folder, index_dir)
+    folders, place = _places(folder, index_dir)
     with snapshot.writer_lock(place):
-        job = Job(
-            Path(folder),
-            place,
-            _loaded(encoder),
-            options or ScanOptions(),
-            settings or ChunkSettings(),
-            progress or _silent,
-        )
+        chosen, settings = _loaded(encoder), settings or ChunkSettings()
+        reading = Reading(chosen, settings, chosen.name, tuple(passwords), limits)
+        job = Job(folders, place, chosen, options or ScanOptions(), reading, progress or _silent)
         return _build(job, previous=_replaceable(place), base=None, has_news=True)
 
 
 def update(
-    folder: str | Path,
+    folder: Folders,
     index_dir: str | Path | None = None,
     *,
     encoder: Encoder | str | None = None,
     options: ScanOptions | None = None,
+    passwords: Sequence[str] = (),
+    limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
 ) -> BuildReport:
     """Bring the index of ``folder`` up to date, touching only what changed; make it if absent.
@@ -82,10 +88,12 @@ def update(
     parsed. Encoder, options and chunk settings are those of the index where not given.
 
     Args:
-        folder: the folder of documents.
+        folder: the folder of documents, or several of them.
         index_dir: where the index lies; by default ``FOLDER/../.footnote/<folder name>``.
         encoder: must be the index's own, if given.
         options: which files count.
+        passwords: tried on each file that asks for one.
+        limits: what reading one file may take.
         progress: called while the build goes on.
 
     Raises:
@@ -97,24 +105,25 @@ def update(
         IndexWriteError: the index can't be written.
         EncoderError: its encoder can't be loaded.
     """
-    place = _place(folder, index_dir)
+    folders, place = _places(folder, index_dir)
     with snapshot.writer_lock(place):
         try:
             live = snapshot.live_snapshot(place)
         except IndexNotFoundError:
             chosen = _loaded(encoder or DEFAULT_ENCODER)
-            options = options or ScanOptions()
-            job = Job(Path(folder), place, chosen, options, ChunkSettings(), progress or _silent)
+            reading = Reading(chosen, ChunkSettings(), chosen.name, tuple(passwords), limits)
+            job = Job(folders, place, chosen, options or ScanOptions(), reading, progress or _silent)
             return _build(job, previous=None, base=None, has_news=True)
         manifest = snapshot.read_manifest(place, live)
         chosen = _loaded(encoder or str(manifest.encoder["name"]))
         check_recipe(place, manifest, chosen)
-        _check_folder(place, manifest, Path(folder))
+        _check_folders(place, manifest, folders)
         recorded = ScanOptions.from_manifest(manifest.scan)
         options = options or recorded
         settings = ChunkSettings(**manifest.chunker)
-        job = Job(Path(folder), place, chosen, options, settings, progress or _silent)
-        has_news = options != recorded or manifest.folder != str(Path(folder).resolve())
+        reading = Reading(chosen, settings, chosen.name, tuple(passwords), limits)
+        job = Job(folders, place, chosen, options, reading, progress or _silent)
+        has_news = options != recorded or list(manifest.folders) != _resolved(folders)
         return _build(job, previous=live, base=live, has_news=has_news)
 
 
@@ -169,7 +178,7 @@ def check_recipe(index_dir: Path, manifest: snapshot.Manifest, encoder: Encoder)
     if manifest.lexical != lexical.LEXICAL_VERSION:
         differs.append("its words were indexed by another version of Footnote")
     if differs:
-        command = snapshot.rebuild_command(manifest.folder, index_dir)
+        command = snapshot.rebuild_command(manifest.folders, index_dir)
         raise IndexMismatchError(
             f"the index in {index_dir} does not fit: {'; '.join(differs)}. Make it again: {command}"
         )
@@ -204,9 +213,21 @@ def _silent(stage: str, done: int, total: int) -> None:
     """Report no progress."""
 
 
-def _place(folder: str | Path, index_dir: str | Path | None) -> Path:
-    check_folder(Path(folder))  # before anything is made: a folder that is missing leaves no trace
-    return Path(index_dir) if index_dir is not None else default_index_dir(folder)
+def _places(folder: Folders, index_dir: str | Path | None) -> tuple[tuple[Path, ...], Path]:
+    """The folders, and where their index lies. Checked before anything is made: an error leaves no trace."""
+    folders = (Path(folder),) if isinstance(folder, (str, Path)) else tuple(Path(each) for each in folder)
+    for each in folders:
+        check_folder(each)
+    roots(folders)
+    if index_dir is not None:
+        return folders, Path(index_dir)
+    if len(folders) != 1:
+        raise UsageError("several folders have no common place for their index; name one with --index DIR")
+    return folders, default_index_dir(folders[0])
+
+
+def _resolved(folders: Sequence[Path]) -> list[str]:
+    return [str(folder.resolve()) for folder in folders]
 
 
 def _replaceable(index_dir: Path) -> str | None:
@@ -217,13 +238,15 @@ def _replaceable(index_dir: Path) -> str | None:
         return None
 
 
-def _check_folder(index_dir: Path, manifest: snapshot.Manifest, folder: Path) -> None:
-    recorded = Path(manifest.folder)
-    if recorded.is_dir() and not recorded.samefile(folder):
-        command = snapshot.rebuild_command(str(folder), index_dir)
+def _check_folders(index_dir: Path, manifest: snapshot.Manifest, folders: Sequence[Path]) -> None:
+    """Refuse to replace the documents of other folders. A folder that was moved is no other one."""
+    before = [Path(folder) for folder in manifest.folders]
+    there = [folder for folder in before if folder.is_dir()]
+    if there and not all(any(old.samefile(new) for new in folders) for old in there):
+        command = snapshot.rebuild_command([str(folder) for folder in folders], index_dir)
         raise IndexMismatchError(
-            f"the index in {index_dir} is that of {recorded}, not of {folder}; choose another place with "
-            f"--index, or replace it: {command}"
+            f"the index in {index_dir} is that of {manifest.folder}, not of {', '.join(map(str, folders))}; "
+            f"choose another place with --index, or replace it: {command}"
         )
 
 
@@ -233,13 +256,14 @@ def _build(job: Job, previous: str | None, base: str | None, *, has_news: bool) 
     ``has_news`` says that there is something to write even where no file has changed.
     """
     started = time.perf_counter()
-    found = scan(job.folder, job.options, skip=[job.index_dir])
+    found = scan(job.folders, job.options, skip=[job.index_dir])
     if job.options.include and not found:
-        raise UsageError(f"no file in {job.folder} matches --include {' '.join(job.options.include)}")
+        places, patterns = ", ".join(map(str, job.folders)), " ".join(job.options.include)
+        raise UsageError(f"no file in {places} matches --include {patterns}")
     if base is not None and not has_news:
         live = Catalog.open(snapshot.snapshot_dir(job.index_dir, base) / snapshot.CATALOG)
         with closing(live):
-            if is_current(live, found):
+            if is_current(live, found, job.reading):
                 return _report(job, live, Changes(), started, base)
     work = snapshot.start_work(job.index_dir)
     try:
@@ -265,7 +289,7 @@ def _written(
     """Fill the work directory and publish it, if there is anything to publish."""
     with closing(open_catalog(job.index_dir, work, previous, base)) as catalog:
         first_new = catalog.last_passage_id()
-        changes = take_in(catalog, found, job.encoder, job.settings, job.progress)
+        changes = take_in(catalog, found, job.reading, job.progress)
         if not changes and not has_news:
             return _report(job, catalog, changes, started, str(base))
         orphans = catalog.orphans()
@@ -287,6 +311,7 @@ def _written(
 def _report(job: Job, catalog: Catalog, changes: Changes, started: float, name: str = "") -> BuildReport:
     """What the build found; the live snapshot's ``name`` where nothing is published."""
     documents = catalog.documents()
+    new = {*changes.added, *changes.changed}
     return BuildReport(
         index_dir=str(job.index_dir),
         snapshot=name,
@@ -299,6 +324,11 @@ def _report(job: Job, catalog: Catalog, changes: Changes, started: float, name: 
         passages=catalog.count_passages(),
         seconds=time.perf_counter() - started,
         failed=tuple(document for document in documents if document.status == "failed"),
+        foreign=tuple(
+            document
+            for document in documents
+            if document.source.partition("!/")[0] in new and is_foreign(document.language, job.encoder.name)
+        ),
     )
 
 
@@ -312,7 +342,7 @@ def _manifest(
     from index.vectors import VECTOR_INDEX
 
     return snapshot.Manifest(
-        folder=str(job.folder.resolve()),
+        folders=_resolved(job.folders),
         previous=previous,
         encoder={
             "name": job.encoder.name,
@@ -321,7 +351,7 @@ def _manifest(
             "normalised": True,
             "runtime": _runtime(job.encoder),
         },
-        chunker=job.settings.as_manifest(),
+        chunker=job.reading.settings.as_manifest(),
         lexical=lexical.LEXICAL_VERSION,
         lexical_removed=lexical_removed,
         vector_index=VECTOR_INDEX,

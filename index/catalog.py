@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from index.errors import IndexDamagedError
-from index.model import DocumentStatus, IndexedPassage, Page, Passage, Status
+from index.model import Document, DocumentStatus, IndexedPassage, Page, Passage, Status
 
 SCHEMA = """
 CREATE TABLE contents (
@@ -25,10 +25,19 @@ CREATE TABLE contents (
     status TEXT NOT NULL,
     reason TEXT NOT NULL,
     title TEXT,
+    author TEXT,
+    date TEXT,
+    language TEXT,
     text TEXT NOT NULL,
     pages TEXT NOT NULL,
     UNIQUE (sha256, parser)
 );
+CREATE TABLE layouts (
+    content INTEGER NOT NULL REFERENCES contents (id),
+    page INTEGER NOT NULL,
+    layout BLOB NOT NULL,
+    PRIMARY KEY (content, page)
+) WITHOUT ROWID;
 CREATE TABLE files (
     source TEXT PRIMARY KEY,
     size INTEGER NOT NULL,
@@ -38,9 +47,11 @@ CREATE TABLE files (
     content INTEGER REFERENCES contents (id),
     status TEXT NOT NULL,
     reason TEXT NOT NULL,
-    indexed_at TEXT NOT NULL
+    indexed_at TEXT NOT NULL,
+    container TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX files_by_content ON files (content);
+CREATE INDEX files_by_container ON files (container);
 CREATE TABLE passages (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     content INTEGER NOT NULL REFERENCES contents (id),
@@ -58,7 +69,10 @@ CREATE INDEX passages_by_content ON passages (content);
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """What the catalogue knows of one file. ``content`` is None where its bytes were not read."""
+    """What the catalogue knows of one file. ``content`` is None where its bytes were not read.
+
+    ``container`` is the file of the folder that a member lies in ("" for a file of the folder itself).
+    """
 
     source: str
     size: int
@@ -69,6 +83,7 @@ class FileRow:
     status: Status
     reason: str
     indexed_at: str
+    container: str = ""
 
 
 class Catalog:
@@ -137,32 +152,40 @@ class Catalog:
     # -- files -------------------------------------------------------------------------------
 
     def files(self) -> dict[str, FileRow]:
-        """All files by their source."""
+        """All files by their source, members of archives too."""
         rows = self._rows(
-            "SELECT source, size, mtime_ns, seen_ns, sha256, content, status, reason, indexed_at FROM files"
+            "SELECT source, size, mtime_ns, seen_ns, sha256, content, status, reason, indexed_at, container "
+            "FROM files"
         )
         return {row[0]: FileRow(*row) for row in rows}
 
-    def put_file(self, row: FileRow) -> None:
-        """Insert a file, or replace what is known of it."""
-        self._write("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [astuple(row)])
+    def put_file(self, row: FileRow, members: Iterable[FileRow] = ()) -> None:
+        """Insert a file of the folder with its members, or replace what is known of them."""
+        self._write("DELETE FROM files WHERE container = ?", [(row.source,)])
+        self._write(
+            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [astuple(each) for each in (row, *members)],
+        )
 
     def remove_files(self, sources: Iterable[str]) -> None:
-        """Forget these files."""
-        self._write("DELETE FROM files WHERE source = ?", [(s,) for s in sources])
+        """Forget these files of the folder, and their members."""
+        gone = [(source, source) for source in sources]
+        self._write("DELETE FROM files WHERE source = ? OR container = ?", gone)
 
     def documents(self) -> tuple[DocumentStatus, ...]:
         """The status of every file, by source. The first of several equal files is the original."""
         rows = self._rows(
             """
             SELECT f.source, c.title, f.status, f.reason, f.sha256, f.indexed_at, f.content, c.pages,
-                   (SELECT count(*) FROM passages p WHERE p.content = f.content)
+                   (SELECT count(*) FROM passages p WHERE p.content = f.content),
+                   c.author, c.date, c.language
             FROM files f LEFT JOIN contents c ON c.id = f.content ORDER BY f.source
             """
         )
         first: dict[int, str] = {}
         documents = []
-        for source, title, status, reason, sha256, indexed_at, content, pages, passages in rows:
+        for source, title, status, reason, sha256, indexed_at, content, pages, passages, *about in rows:
+            author, date, language = about
             original = first.setdefault(content, source) if content is not None else source
             documents.append(
                 DocumentStatus(
@@ -175,6 +198,9 @@ class Catalog:
                     sha256=sha256,
                     indexed_at=indexed_at,
                     duplicate_of=None if original == source else original,
+                    author=author,
+                    date=date,
+                    language=language,
                 )
             )
         return tuple(documents)
@@ -194,18 +220,41 @@ class Catalog:
         parser: str,
         status: Status,
         reason: str,
-        title: str | None = None,
-        text: str = "",
-        pages: Sequence[Page] = (),
+        document: Document | None = None,
+        language: str | None = None,
     ) -> int:
-        """Insert a content and return its id."""
-        ranges = json.dumps([(page.number, page.start, page.end) for page in pages])
+        """Insert what ``parser`` read from some bytes, and return its id.
+
+        A content that was locked, and so has no passages, is replaced under the same id.
+        """
+        found = self.find_content(sha256, parser)
+        pages = document.pages if document else ()
+        ranges = json.dumps([(p.number, p.start, p.end, p.label) for p in pages], ensure_ascii=False)
+        about = (document.title, document.author, document.date) if document else (None, None, None)
         self._write(
-            "INSERT INTO contents (sha256, parser, status, reason, title, text, pages) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [(sha256, parser, status, reason, title, text, ranges)],
+            "INSERT OR REPLACE INTO contents "
+            "(id, sha256, parser, status, reason, title, author, date, language, text, pages) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    found[0] if found else None,
+                    sha256,
+                    parser,
+                    status,
+                    reason,
+                    *about,
+                    language,
+                    document.text if document else "",
+                    ranges,
+                )
+            ],
         )
-        return int(self._rows("SELECT last_insert_rowid()")[0][0])
+        content = found[0] if found else int(self._rows("SELECT last_insert_rowid()")[0][0])
+        self._write(
+            "INSERT INTO layouts VALUES (?, ?, ?)",
+            [(content, page.number, page.layout) for page in pages if page.layout],
+        )
+        return content
 
     def content_parsers(self) -> dict[int, str]:
         """The parser that read each content, by content id."""
@@ -226,8 +275,23 @@ class Catalog:
         removed = self.passage_ids(contents)
         keys = [(content,) for content in contents]
         self._write("DELETE FROM passages WHERE content = ?", keys)
+        self._write("DELETE FROM layouts WHERE content = ?", keys)
         self._write("DELETE FROM contents WHERE id = ?", keys)
         return removed
+
+    def pages(self, source: str) -> tuple[Page, ...]:
+        """The pages of a file with their layouts; () where it has none."""
+        rows = self._rows(
+            "SELECT c.id, c.pages FROM files f JOIN contents c ON c.id = f.content WHERE f.source = ?",
+            (source,),
+        )
+        if not rows:
+            return ()
+        layouts = dict(self._rows("SELECT page, layout FROM layouts WHERE content = ?", (rows[0][0],)))
+        return tuple(
+            Page(number, start, end, label, layouts.get(number, b""))
+            for number, start, end, label in json.loads(rows[0][1])
+        )
 
     def text(self, source: str) -> str | None:
         """The text of a file, or None where there is no such file or it was not read."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from index.catalog import Catalog, FileRow
 from index.chunking import ChunkSettings, Tokenizer, chunk
-from index.errors import EmptyFileError, EncoderError, ParseError
-from index.model import Status
-from index.parsers import Parser, parser_for
+from index.errors import EncoderError, ParseError
+from index.languages import language_notice
+from index.model import Passage, Status
+from index.parsers import parser_for
+from index.sandbox import DEFAULT_LIMITS, Limits, ReadFile, Request, read_files
 from index.scan import FoundFile
 
 Progress = Callable[[str, int, int], None]
@@ -23,6 +26,17 @@ FRESH_NS = 2_000_000_000
 mtime (clocks of file systems are coarse), so its bytes are compared."""
 
 COMMIT_EVERY = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How files are read: what cuts them into passages, what opens them, and what each may take."""
+
+    tokenizer: Tokenizer
+    settings: ChunkSettings
+    encoder: str
+    passwords: tuple[str, ...] = ()
+    limits: Limits = DEFAULT_LIMITS
 
 
 @dataclass(slots=True)
@@ -45,66 +59,113 @@ class Changes:
         return bool(self.added or self.changed or self.renamed or self.removed)
 
 
-def take_in(
-    catalog: Catalog,
-    found: Sequence[FoundFile],
-    tokenizer: Tokenizer,
-    settings: ChunkSettings,
-    progress: Progress,
-) -> Changes:
+def take_in(catalog: Catalog, found: Sequence[FoundFile], reading: Reading, progress: Progress) -> Changes:
     """Bring the files of ``catalog`` in line with those ``found``; new content is read and cut.
 
     A file that can't be read costs itself only: its row carries the status and the reason.
     """
-    known = catalog.files()
-    parsers = catalog.content_parsers()
-    suspects = [file for file in found if not _is_unchanged(file, known.get(file.source), parsers)]
+    known = _Known(catalog, reading)
+    suspects = [file for file in found if not known.is_unchanged(file)]
     changes = Changes()
-    for done, file in enumerate(suspects):
+    for done, (row, members) in enumerate(_rows(catalog, known, suspects, reading)):
         progress("read", done, len(suspects))
-        before = known.get(file.source)
-        after = _read(catalog, file, tokenizer, settings)
+        before = known.files.get(row.source)
         if before is None:
-            changes.added.append(file.source)
-        elif (before.content, before.status, before.reason) != (after.content, after.status, after.reason):
-            changes.changed.append(file.source)
-        elif (before.size, before.mtime_ns) == (after.size, after.mtime_ns) and not _has_aged(before, after):
+            changes.added.append(row.source)
+        elif _said(before, known.members(row.source)) != _said(row, members):
+            changes.changed.append(row.source)
+        elif (before.size, before.mtime_ns) == (row.size, row.mtime_ns) and not _has_aged(before, row):
             continue
         else:
-            after = replace(after, indexed_at=before.indexed_at)
+            row = replace(row, indexed_at=before.indexed_at)
             changes.touched += 1
-        catalog.put_file(after)
+        catalog.put_file(row, members)
         if done % COMMIT_EVERY == 0:
             catalog.commit()
     progress("read", len(suspects), len(suspects))
-    gone = sorted(known.keys() - {file.source for file in found})
+    gone = sorted(known.sources - {file.source for file in found})
     catalog.remove_files(gone)
-    _note_renames(changes, gone, known, catalog.files())
+    _note_renames(changes, gone, known.files, catalog.files())
     return changes
 
 
-def is_current(catalog: Catalog, found: Sequence[FoundFile]) -> bool:
+def is_current(catalog: Catalog, found: Sequence[FoundFile], reading: Reading) -> bool:
     """Whether ``catalog`` is in line with the files ``found``, as far as can be told without opening one."""
-    known = catalog.files()
-    parsers = catalog.content_parsers()
-    return len(known) == len(found) and all(
-        _is_unchanged(file, known.get(file.source), parsers) for file in found
-    )
+    known = _Known(catalog, reading)
+    return len(known.sources) == len(found) and all(known.is_unchanged(file) for file in found)
 
 
-def _is_unchanged(file: FoundFile, row: FileRow | None, parsers: Mapping[int, str]) -> bool:
-    """Whether the file need not be opened. One that could not be read is tried again."""
-    if row is None:
-        return False
-    refused = _refusal(file)
-    if refused is not None:
-        return (row.content, row.status, row.reason) == (None, *refused)
-    return (
-        row.content is not None
-        and (row.size, row.mtime_ns) == (file.size, file.mtime_ns)
-        and not _is_fresh(row)
-        and parsers[row.content] == _parser_key(parser_for(file.source))
-    )
+class _Known:
+    """The catalogue before a build: what need not be read again."""
+
+    def __init__(self, catalog: Catalog, reading: Reading) -> None:
+        self.files = catalog.files()
+        self._parsers = catalog.content_parsers()
+        self._has_passwords = bool(reading.passwords)
+        self._holders = {row.content: row for row in self.files.values() if row.content is not None}
+        self._members: dict[str, list[FileRow]] = {}
+        for row in self.files.values():
+            if row.container:
+                self._members.setdefault(row.container, []).append(row)
+        self.sources = {source for source, row in self.files.items() if not row.container}
+
+    def members(self, source: str) -> Sequence[FileRow]:
+        """The rows of the files inside a file."""
+        return self._members.get(source, ())
+
+    def is_unchanged(self, file: FoundFile) -> bool:
+        """Whether the file need not be opened. One whose bytes could not be had is tried again."""
+        row = self.files.get(file.source)
+        if row is None or row.container:
+            return False
+        refused = _refusal(file)
+        if refused is not None:
+            return (row.content, row.status, row.reason) == (None, *refused)
+        return (
+            row.content is not None
+            and (row.size, row.mtime_ns) == (file.size, file.mtime_ns)
+            and not _is_fresh(row)
+            and self._is_settled([row, *self.members(row.source)])
+        )
+
+    def copies(self, content: int, row: FileRow) -> tuple[FileRow, list[FileRow]] | None:
+        """``row`` and its members, as another file with its content was read; None where that won't do."""
+        holder = self._holders.get(content)
+        if holder is None:
+            return None
+        inside = f"{holder.source}!/"
+        originals = [
+            each for each in self.members(holder.container or holder.source) if each.source.startswith(inside)
+        ]
+        members = [
+            replace(
+                each,
+                source=row.source + each.source.removeprefix(holder.source),
+                container=row.source,
+                seen_ns=row.seen_ns,
+                indexed_at=row.indexed_at,
+            )
+            for each in originals
+        ]
+        return (row, members) if self._is_settled([row, *members]) else None
+
+    def _is_settled(self, rows: Sequence[FileRow]) -> bool:
+        """Whether reading the same bytes again would give the same.
+
+        Not so where a parser is a newer one, or where a locked file may now be opened.
+        """
+        for row in rows:
+            if row.status == "encrypted" and self._has_passwords:
+                return False
+            try:
+                key = parser_for(row.source).key
+            except ParseError as error:
+                if (row.content, row.status, row.reason) != (None, error.status, str(error)):
+                    return False
+            else:
+                if row.content is not None and self._parsers[row.content] != key:
+                    return False
+        return True
 
 
 def _refusal(file: FoundFile) -> tuple[Status, str] | None:
@@ -127,12 +188,44 @@ def _has_aged(before: FileRow, after: FileRow) -> bool:
     return after.content is not None and _is_fresh(before) and not _is_fresh(after)
 
 
-def _parser_key(parser: Parser) -> str:
-    return f"{parser.name}/{parser.version}"
+def _said(row: FileRow, members: Sequence[FileRow]) -> list[tuple[str, int | None, str, str]]:
+    """What a user could see of a file and of those inside it."""
+    rows = [row, *sorted(members, key=lambda member: member.source)]
+    return [(each.source, each.content, each.status, each.reason) for each in rows]
 
 
-def _read(catalog: Catalog, file: FoundFile, tokenizer: Tokenizer, settings: ChunkSettings) -> FileRow:
-    row = FileRow(
+def _rows(
+    catalog: Catalog, known: _Known, files: Sequence[FoundFile], reading: Reading
+) -> Iterator[tuple[FileRow, list[FileRow]]]:
+    """The row of each file, with those of its members; files are read only where their bytes are new."""
+    settled: deque[tuple[FileRow, list[FileRow]]] = deque()
+    waiting: deque[FileRow] = deque()
+
+    def requests() -> Iterator[tuple[Request, int]]:
+        for file in files:
+            row = _unread(file)
+            refused = _refusal(file)
+            if refused is not None:
+                settled.append((replace(row, status=refused[0], reason=refused[1]), []))
+            elif known.files and (same := _read_before(catalog, known, file, row)) is not None:
+                settled.append(same)
+            else:
+                waiting.append(row)
+                yield Request(str(file.path.absolute()), file.source, reading.passwords), file.size
+
+    for read in read_files(requests(), reading.limits):
+        yield from _drained(settled)
+        yield _stored(catalog, waiting.popleft(), read, reading)
+    yield from _drained(settled)
+
+
+def _drained(queue: deque[tuple[FileRow, list[FileRow]]]) -> Iterator[tuple[FileRow, list[FileRow]]]:
+    while queue:
+        yield queue.popleft()
+
+
+def _unread(file: FoundFile) -> FileRow:
+    return FileRow(
         source=file.source,
         size=file.size,
         mtime_ns=file.mtime_ns,
@@ -143,57 +236,63 @@ def _read(catalog: Catalog, file: FoundFile, tokenizer: Tokenizer, settings: Chu
         reason="",
         indexed_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    refused = _refusal(file)
-    if refused is not None:
-        status, reason = refused
-        return replace(row, status=status, reason=reason)
-    parser = parser_for(file.source)
+
+
+def _read_before(
+    catalog: Catalog, known: _Known, file: FoundFile, row: FileRow
+) -> tuple[FileRow, list[FileRow]] | None:
+    """The rows of a file whose bytes were read before, here or under another name."""
     try:
-        data = file.path.read_bytes()
+        with file.path.open("rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        return replace(row, status="failed", reason=f"the file can't be read: {error.strerror}")
-    sha256 = hashlib.sha256(data).hexdigest()
-    content, status, reason = catalog.find_content(sha256, _parser_key(parser)) or _parse(
-        catalog, parser, data, sha256, tokenizer, settings
-    )
-    return replace(row, sha256=sha256, content=content, status=status, reason=reason)
+        return replace(row, status="failed", reason=f"the file can't be read: {error.strerror}"), []
+    content = catalog.find_content(sha256, parser_for(file.source).key)
+    if content is None:
+        return None
+    number, status, reason = content
+    return known.copies(number, replace(row, sha256=sha256, content=number, status=status, reason=reason))
 
 
-def _parse(
-    catalog: Catalog,
-    parser: Parser,
-    data: bytes,
-    sha256: str,
-    tokenizer: Tokenizer,
-    settings: ChunkSettings,
-) -> tuple[int, Status, str]:
-    key = _parser_key(parser)
-    try:
-        if not data:
-            raise EmptyFileError("the file holds no text")
-        document = parser.parse(data)
-        for text in (document.text, document.title or "", document.notice):
-            text.encode()  # half a surrogate pair can't be kept, nor shown
-        passages = chunk(document, tokenizer, settings)
-        if not passages:
-            raise EmptyFileError("there is no text in it to index")
-    except EncoderError:
-        raise
-    except ParseError as error:
-        return _refused(catalog, sha256, key, error.status, str(error))
-    except Exception as error:  # whatever a hostile file provokes costs that file, and is reported
-        reason = f"the {parser.name} parser stopped at it ({type(error).__name__}: {error})"
-        return _refused(catalog, sha256, key, "failed", reason)
-    content = catalog.add_content(
-        sha256, key, "indexed", document.notice, document.title, document.text, document.pages
-    )
+def _stored(
+    catalog: Catalog, row: FileRow, read: Sequence[ReadFile], reading: Reading
+) -> tuple[FileRow, list[FileRow]]:
+    """Put what was read of a file into the catalogue; return its row and those of its members."""
+    members = []
+    for file in read:
+        content, status, reason = _content(catalog, file, reading)
+        told = replace(row, sha256=file.sha256, content=content, status=status, reason=reason)
+        if file.member:
+            source = f"{row.source}!/{file.member}"
+            members.append(replace(told, source=source, container=row.source, size=file.size, mtime_ns=0))
+        else:
+            row = told
+    return row, members
+
+
+def _content(catalog: Catalog, file: ReadFile, reading: Reading) -> tuple[int | None, Status, str]:
+    if file.sha256 is None or not file.parser:
+        return None, file.status, file.reason
+    known = catalog.find_content(file.sha256, file.parser)
+    if known is not None and known[1] != "encrypted":
+        return known
+    document, status, reason = file.document, file.status, file.reason
+    passages: list[Passage] = []
+    if document is not None:
+        reason = "; ".join(filter(None, [reason, language_notice(file.language, reading.encoder)]))
+        try:
+            passages = chunk(document, reading.tokenizer, reading.settings)
+        except EncoderError:
+            raise
+        except Exception as error:  # a document that can't be cut costs itself, and is reported
+            status, reason = "failed", f"it can't be cut into passages ({type(error).__name__}: {error})"
+            document = None
+        else:
+            if document.text and not passages:
+                status, reason, document = "empty", "there is no text in it to index", None
+    content = catalog.add_content(file.sha256, file.parser, status, reason, document, file.language)
     catalog.add_passages(content, passages)
-    return content, "indexed", document.notice
-
-
-def _refused(catalog: Catalog, sha256: str, key: str, status: Status, reason: str) -> tuple[int, Status, str]:
-    shown = reason.encode("utf-8", "backslashreplace").decode()
-    return catalog.add_content(sha256, key, status, shown), status, shown
+    return content, status, reason
 
 
 def _note_renames(

@@ -5,7 +5,7 @@ All offsets count Unicode code points and are half-open: ``text[start:end]``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -48,11 +48,29 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A physical page, slide or sheet: its number from 1 and its range of the text."""
+    """A physical page, slide or sheet: its number from 1 and its range of the text.
+
+    ``label`` is what the document itself calls it: the printed page number, the sheet's name.
+    ``layout`` says where its characters stand on the paper (see `index.layout`), b"" where unknown.
+    """
 
     number: int
     start: int
     end: int
+    label: str | None = None
+    layout: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file inside a file: a member of an archive (``path`` within it) or an attachment.
+
+    ``problem`` says why there is no ``data``, with the status that the member gets.
+    """
+
+    path: str
+    data: bytes
+    problem: tuple[Status, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +79,9 @@ class Document:
 
     Text that no section covers (front matter, running heads) can be shown but is not indexed.
     Sections and their blocks stand in the order of the text and do not overlap; a block never
-    reaches across two pages. ``title`` is None where the content names none. ``notice`` says
-    what a user should know of the reading, such as the encoding that was detected.
+    reaches across two pages. ``title``, ``author`` and ``date`` (ISO 8601) are None where the content
+    names none. ``notice`` says what a user should know of the reading, such as the encoding that was
+    detected. ``members`` are the files inside the file, made one by one while they are iterated, once.
     """
 
     title: str | None
@@ -70,6 +89,9 @@ class Document:
     sections: tuple[Section, ...]
     pages: tuple[Page, ...] = ()
     notice: str = ""
+    author: str | None = None
+    date: str | None = None
+    members: Iterable[Member] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +125,10 @@ class IndexedPassage:
 
 @dataclass(frozen=True, slots=True)
 class DocumentStatus:
-    """One file of the folder, as ``status`` reports it. ``indexed_at`` is ISO 8601 in UTC."""
+    """One file of the folder, as ``status`` reports it. ``indexed_at`` is ISO 8601 in UTC.
+
+    ``author`` and ``date`` are those that the file itself names; ``language`` is an ISO 639-1 code.
+    """
 
     source: str
     title: str
@@ -114,6 +139,9 @@ class DocumentStatus:
     sha256: str | None
     indexed_at: str
     duplicate_of: str | None
+    author: str | None = None
+    date: str | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +163,10 @@ class IndexStatus:
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """What a build did. ``published`` is False where nothing had changed."""
+    """What a build did. ``published`` is False where nothing had changed.
+
+    ``foreign`` are new documents in a language that the encoder was not made for.
+    """
 
     index_dir: str
     snapshot: str
@@ -149,6 +180,7 @@ class BuildReport:
     embedded: int = 0
     seconds: float = 0.0
     failed: tuple[DocumentStatus, ...] = ()
+    foreign: tuple[DocumentStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

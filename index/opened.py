@@ -109,7 +109,7 @@ class Snapshot:
         matched: set[str] = set()
         for pattern in patterns:
             if pattern in self._contents:
-                matched.add(pattern)
+                matched |= {pattern, *(s for s in self._contents if s.startswith(f"{pattern}!/"))}
                 continue
             found = {source for source in self._contents if fnmatchcase(source, pattern)}
             if not found:

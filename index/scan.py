@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import stat
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Self
 
 from index.errors import FolderError
+from index.ignoring import Ignored
 from index.model import Status
 
 DEFAULT_MAX_FILE_SIZE = 200_000_000
+LINK_TO_INDEXED = "a link to a folder that is indexed anyway"
+LINK = "a symbolic link; --follow-symlinks reads it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,63 +71,97 @@ def check_folder(folder: Path) -> None:
         raise FolderError(f"the folder {folder} can't be listed: {error.strerror}") from error
 
 
-def scan(folder: Path, options: ScanOptions, skip: Iterable[Path] = ()) -> list[FoundFile]:
-    """List the files below ``folder``, by source. Hidden files and folders are left out.
+def scan(folders: Sequence[Path], options: ScanOptions, skip: Iterable[Path] = ()) -> list[FoundFile]:
+    """List the files below ``folders``, by source. Hidden files and folders are left out.
+
+    A file's source is its path relative to the only folder, else ``name of its folder/path``.
 
     Args:
-        folder: the folder of documents.
+        folders: the folders of documents.
         options: which files count.
         skip: folders to leave out, such as an index that lies inside.
 
     Raises:
-        FolderError: the folder is missing, is no folder, or can't be listed.
+        FolderError: a folder is missing, is no folder, or can't be listed.
     """
-    check_folder(folder)
     skipped = {os.path.realpath(path) for path in skip}
-    return sorted(_walk(folder, options, skipped), key=lambda found: found.source)
+    found: list[FoundFile] = []
+    for folder, prefix in roots(folders):
+        check_folder(folder)
+        found += _walk(folder, prefix, options, skipped)
+    return sorted(found, key=lambda file: file.source)
 
 
-def _walk(folder: Path, options: ScanOptions, skipped: set[str]) -> Iterator[FoundFile]:
+def roots(folders: Sequence[Path]) -> list[tuple[Path, str]]:
+    """Each folder with what stands before the paths of its files: "" where there is only one.
+
+    Raises:
+        FolderError: two folders have the same name, or one lies inside another.
+    """
+    if len(folders) == 1:
+        return [(folders[0], "")]
+    real = [folder.resolve() for folder in folders]
+    for place, folder in enumerate(real):
+        for other in real[:place]:
+            if folder.name == other.name:
+                raise FolderError(
+                    f"two folders are called {folder.name!r} ({other} and {folder}), and the paths of their "
+                    "documents begin with that name; rename one, or index the folder that holds both"
+                )
+            if folder.is_relative_to(other) or other.is_relative_to(folder):
+                raise FolderError(f"one of {other} and {folder} lies inside the other; give the outer one")
+    return [(folder, f"{resolved.name}/") for folder, resolved in zip(folders, real, strict=True)]
+
+
+def _walk(folder: Path, root: str, options: ScanOptions, skipped: set[str]) -> Iterator[FoundFile]:
     # Folders behind symbolic links come last, and each real folder is entered once: a link into a
     # loop, or to a folder that is reached without it, is reported and not followed.
-    pending, linked = deque([(folder, "")]), deque[tuple[Path, str]]()
+    pending = deque([(folder, root, Ignored())])
+    linked = deque[tuple[Path, str, Ignored]]()
     entered: set[tuple[int, int]] = set()
     while pending or linked:
         is_link = not pending
-        directory, prefix = (pending or linked).popleft()
+        directory, prefix, ignored = (pending or linked).popleft()
         try:
             status = directory.stat()
             identity = (status.st_dev, status.st_ino)
             if is_link and identity in entered:
-                yield _problem(
-                    prefix[:-1], directory, "unsupported", "a link to a folder that is indexed anyway"
-                )
+                yield _problem(prefix[:-1], directory, "unsupported", LINK_TO_INDEXED)
                 continue
             entered.add(identity)
             with os.scandir(directory) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
+            ignored = ignored.with_folder(entries, prefix)
         except OSError as error:
             yield _problem(prefix[:-1], directory, "failed", f"the folder can't be read: {error.strerror}")
             continue
         for entry in entries:
-            path, source = directory / entry.name, prefix + entry.name
-            if _is_left_out(entry, source, options, skipped):
+            source, path = prefix + entry.name, directory / entry.name
+            is_folder = _is_folder(entry)
+            if _is_left_out(entry, source, options, skipped) or ignored.covers(source, is_folder):
                 continue
-            if entry.is_dir(follow_symlinks=False):
-                pending.append((path, source + "/"))
-            elif path.is_dir() and options.follow_symlinks:
-                linked.append((path, source + "/"))
-            elif path.is_dir():
-                yield _problem(source, path, "unsupported", "a symbolic link; --follow-symlinks reads it")
+            if is_folder and not entry.is_symlink():
+                pending.append((path, source + "/", ignored))
+            elif is_folder and options.follow_symlinks:
+                linked.append((path, source + "/", ignored))
+            elif is_folder:
+                yield _problem(source, path, "unsupported", LINK)
             elif not options.include or _matches(source, options.include):
                 yield _file(source, path, entry, options)
 
 
-def _is_left_out(entry: os.DirEntry[str], source: str, options: ScanOptions, skipped: set[str]) -> bool:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder or a link to one; a link to itself is neither."""
+    return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and Path(entry.path).is_dir())
+
+
+def _is_left_out(
+    entry: os.DirEntry[str], source: str, options: ScanOptions, skipped: Collection[str]
+) -> bool:
     return (
         entry.name.startswith(".")
         or _matches(source, options.exclude)
-        or os.path.realpath(entry.path) in skipped
+        or (_is_folder(entry) and os.path.realpath(entry.path) in skipped)
     )
 
 
@@ -132,7 +169,7 @@ def _file(source: str, path: Path, entry: os.DirEntry[str], options: ScanOptions
     if _printable(source) != source:
         return _problem(source, path, "failed", "the file's name is not valid UTF-8; rename the file")
     if entry.is_symlink() and not options.follow_symlinks:
-        return _problem(source, path, "unsupported", "a symbolic link; --follow-symlinks reads it")
+        return _problem(source, path, "unsupported", LINK)
     try:
         status = entry.stat()
     except OSError as error:

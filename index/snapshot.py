@@ -13,7 +13,7 @@ import os
 import shlex
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any
 
 from index.errors import IndexDamagedError, IndexLockedError, IndexMismatchError, IndexNotFoundError
 
-FORMAT = 2
+FORMAT = 3
 CURRENT, LOCK, SNAPSHOTS, WORK = "CURRENT", "LOCK", "snapshots", ".work"
 MANIFEST, CATALOG, VECTORS, LEXICAL = "manifest.json", "catalog.sqlite", "vectors.faiss", "lexical"
 CACHE = Path("cache") / "embeddings.sqlite"
@@ -31,7 +31,7 @@ CACHE = Path("cache") / "embeddings.sqlite"
 class Manifest:
     """What a snapshot is made of. Two snapshots with unlike ``recipe`` can't be mixed."""
 
-    folder: str
+    folders: Sequence[str]
     previous: str | None
     encoder: Mapping[str, Any]
     chunker: Mapping[str, int]
@@ -44,6 +44,11 @@ class Manifest:
     created: str
     checksums: Mapping[str, str] = field(default_factory=dict)
     format: int = FORMAT
+
+    @property
+    def folder(self) -> str:
+        """The folder of documents; several are separated as the system separates paths."""
+        return os.pathsep.join(self.folders)
 
 
 def live_snapshot(index_dir: Path) -> str:
@@ -67,7 +72,7 @@ def _current(index_dir: Path) -> str:
         return (index_dir / CURRENT).read_text(encoding="ascii").strip()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise IndexNotFoundError(
-            f"there is no index in {index_dir}; make one with: {rebuild_command('FOLDER', index_dir)}"
+            f"there is no index in {index_dir}; make one with: {rebuild_command(['FOLDER'], index_dir)}"
         ) from error
     except UnicodeDecodeError as error:
         raise IndexDamagedError(f"{index_dir / CURRENT} is damaged") from error
@@ -119,13 +124,18 @@ def read_manifest(index_dir: Path, name: str) -> Manifest:
         raise IndexDamagedError(f"{path} can't be read ({error})") from error
     raise IndexMismatchError(
         f"the index in {index_dir} has format {found}, this version of Footnote reads {FORMAT}; "
-        f"make it again: {rebuild_command(str(values.get('folder', 'FOLDER')), index_dir)}"
+        f"make it again: {rebuild_command(_folders(values), index_dir)}"
     )
 
 
-def rebuild_command(folder: str, index_dir: Path) -> str:
-    """The command that makes the index of ``folder`` again."""
-    return shlex.join(["python", "-m", "index", "rebuild", folder, "--index", str(index_dir)])
+def _folders(values: Mapping[str, Any]) -> Sequence[str]:
+    """The folders that a manifest of any format names."""
+    return values.get("folders") or [str(values.get("folder", "FOLDER"))]
+
+
+def rebuild_command(folders: Sequence[str], index_dir: Path) -> str:
+    """The command that makes the index of ``folders`` again."""
+    return shlex.join(["python", "-m", "index", "rebuild", *folders, "--index", str(index_dir)])
 
 
 @contextmanager

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from index import lexical, snapshot
 from index.catalog import Catalog
-from index.chunking import ChunkSettings, embedded_text
+from index.chunking import embedded_text
 from index.embeddings import EmbeddingCache
 from index.encoder import Encoder
 from index.errors import FootnoteError, IndexDamagedError
-from index.intake import Progress
+from index.intake import Progress, Reading
 from index.model import Passage
 from index.scan import ScanOptions
 
@@ -28,11 +28,11 @@ REMOVED_SHARE = 0.02
 class Job:
     """What one build was asked for."""
 
-    folder: Path
+    folders: tuple[Path, ...]
     index_dir: Path
     encoder: Encoder
     options: ScanOptions
-    settings: ChunkSettings
+    reading: Reading
     progress: Progress
 
 

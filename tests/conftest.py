@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,8 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from index import BuildReport, rebuild
+from index import BuildReport, intake, rebuild
+from index.sandbox import Limits, ReadFile, Request, worker
 from qa import QA
 from qa.span_model import BundledSpanModel, SpanModel, Text, Window
 
@@ -49,6 +50,17 @@ TEXTS = st.lists(
 
 settings.register_profile("footnote", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("footnote")
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have parsers run in the test's own process, where they can be replaced."""
+
+    def read_files(requests: Iterable[tuple[Request, int]], limits: Limits) -> Iterator[list[ReadFile]]:
+        for request, _ in requests:
+            yield [frame for frame in worker.read(request) if isinstance(frame, ReadFile)]
+
+    monkeypatch.setattr(intake, "read_files", read_files)
 
 
 class TinyEncoder:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import pytest
 
 from index import (
     BuildReport,
-    Document,
     DocumentStatus,
     FolderError,
     IndexMismatchError,
@@ -22,7 +20,6 @@ from index import (
     default_index_dir,
     intake,
     open_index,
-    parsers,
     rebuild,
     snapshot,
     status,
@@ -30,6 +27,7 @@ from index import (
     verify,
     writing,
 )
+from index.sandbox import Limits, ReadFile, Request
 
 from .conftest import TinyEncoder, write_files
 
@@ -95,15 +93,11 @@ def rows(index_dir: Path) -> dict[str, DocumentStatus]:
 
 
 def forbid_parsing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(data: bytes) -> Document:
-        raise AssertionError("parsed again")
+    def refuse(requests: Iterable[tuple[Request, int]], limits: Limits) -> list[list[ReadFile]]:
+        assert [request.name for request, _ in requests] == []
+        return []
 
-    replace_parsers(monkeypatch, refuse)
-
-
-def replace_parsers(monkeypatch: pytest.MonkeyPatch, parse: object) -> None:
-    changed = tuple(replace(parser, parse=parse) for parser in parsers.PARSERS)
-    monkeypatch.setattr(parsers, "PARSERS", changed)
+    monkeypatch.setattr(intake, "read_files", refuse)
 
 
 def test_first_build(built: BuildReport, index_dir: Path, tiny_encoder: TinyEncoder) -> None:

@@ -30,7 +30,7 @@ Build = Callable[..., dict[str, DocumentStatus]]
 
 
 @pytest.fixture
-def build(folder: Path, index_dir: Path, tiny_encoder: TinyEncoder) -> Build:
+def build(folder: Path, index_dir: Path, tiny_encoder: TinyEncoder, in_process: None) -> Build:
     """Write files beside a good one, update the index, and return the status rows of the others."""
 
     def make(files: dict[str, str | bytes]) -> dict[str, DocumentStatus]:
@@ -48,7 +48,8 @@ def build(folder: Path, index_dir: Path, tiny_encoder: TinyEncoder) -> Build:
 def parse_with(monkeypatch: pytest.MonkeyPatch, parse: Callable[[bytes], Document]) -> None:
     """Have Markdown files read by ``parse``."""
     changed = tuple(
-        replace(parser, parse=parse) if parser.name == "markdown" else parser for parser in parsers.PARSERS
+        replace(parser, parse=lambda data, passwords: parse(data)) if parser.name == "markdown" else parser
+        for parser in parsers.PARSERS
     )
     monkeypatch.setattr(parsers, "PARSERS", changed)
 
@@ -61,7 +62,7 @@ def parse_with(monkeypatch: pytest.MonkeyPatch, parse: Callable[[bytes], Documen
         ("blank.md", b"\n\n", "empty", "no text"),
         ("binary.txt", bytes(range(256)) * 20, "unsupported", "binary"),
         ("picture.png", b"\x89PNG", "unsupported", ".png files are not supported"),
-        ("no extension", b"text", "unsupported", "files without an extension"),
+        ("no extension", b"\x7fELF" + bytes(range(256)), "unsupported", "binary"),
         ("broken.pdf", b"%PDF-1.7\nthis is no PDF", "failed", ""),
         ("damaged.txt", "Příliš žluťoučký kůň. ".encode() * 40 + b"\xc3(", "failed", "UTF-8"),
     ],
@@ -107,7 +108,6 @@ def test_file_that_goes_while_it_is_read(build: Build, monkeypatch: pytest.Monke
     [
         ValueError("odd"),
         RecursionError("deep"),
-        MemoryError(),
         AssertionError("wrong"),
         KeyError("k"),
         OSError(5, "Input/output error"),
@@ -126,6 +126,15 @@ def test_parser_that_raises_costs_one_file(
     row = build({"a.md": "# Words"})["a.md"]
     assert row.status == "failed"
     assert f"the markdown parser stopped at it ({type(error).__name__}: {error})" == row.reason
+
+
+def test_parser_out_of_memory_costs_one_file(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(data: bytes) -> Document:
+        raise MemoryError
+
+    parse_with(monkeypatch, fail)
+    row = build({"a.md": "# Words"})["a.md"]
+    assert (row.status, row.reason) == ("failed", "it takes more memory than a parser may use")
 
 
 @pytest.mark.parametrize("error", [CorruptError, EncryptedError, NoTextLayerError])
@@ -193,7 +202,7 @@ def test_new_parser_version_reads_again(build: Build, monkeypatch: pytest.Monkey
     os.utime(folder / "a.md", ns=(1, 1))
     assert build({})["a.md"].title == "Title"
     better = tuple(
-        replace(parser, version=parser.version + 1, parse=lambda data: Document("Better", "x", ()))
+        replace(parser, version=parser.version + 1, parse=lambda data, passwords: Document("Better", "x", ()))
         if parser.name == "markdown"
         else parser
         for parser in parsers.PARSERS

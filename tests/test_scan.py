@@ -17,17 +17,17 @@ FOLLOW = ScanOptions(follow_symlinks=True)
 
 
 def sources(folder: Path, options: ScanOptions | None = None) -> list[str]:
-    return [found.source for found in scan(folder, options or ScanOptions())]
+    return [found.source for found in scan([folder], options or ScanOptions())]
 
 
 def problems(folder: Path, options: ScanOptions | None = None) -> dict[str, tuple[str, str] | None]:
-    return {found.source: found.problem for found in scan(folder, options or ScanOptions())}
+    return {found.source: found.problem for found in scan([folder], options or ScanOptions())}
 
 
 def test_files_are_listed_by_source_with_size_and_mtime(folder: Path) -> None:
     write_files(folder, {"b.txt": "four", "a/c.txt": "x", "a.txt": "", "a/b/d.txt": "x"})
     os.utime(folder / "b.txt", ns=(1, 5_000_000_001))
-    found = scan(folder, ScanOptions())
+    found = scan([folder], ScanOptions())
     assert [file.source for file in found] == ["a.txt", "a/b/d.txt", "a/c.txt", "b.txt"]
     assert found[-1] == FoundFile("b.txt", folder / "b.txt", 4, 5_000_000_001)
 
@@ -186,10 +186,10 @@ def test_options_survive_a_manifest() -> None:
 
 def test_missing_folder_and_file_for_a_folder(tmp_path: Path) -> None:
     with pytest.raises(FolderError, match="nowhere does not exist"):
-        scan(tmp_path / "nowhere", ScanOptions())
+        scan([tmp_path / "nowhere"], ScanOptions())
     write_files(tmp_path, {"a.txt": "x"})
     with pytest.raises(FolderError, match=r"a\.txt is a file, not a folder"):
-        scan(tmp_path / "a.txt", ScanOptions())
+        scan([tmp_path / "a.txt"], ScanOptions())
 
 
 def test_folder_that_cannot_be_listed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -210,7 +210,7 @@ def test_mismatch_names_the_command_that_mends_it(
 
 
 def test_command_is_quoted_for_the_shell() -> None:
-    command = snapshot.rebuild_command("/my files/it's", Path("/an index"))
+    command = snapshot.rebuild_command(["/my files/it's"], Path("/an index"))
     assert shlex.split(command)[4:] == ["/my files/it's", "--index", "/an index"]
 
 
