@@ -43,7 +43,9 @@ from index.model import (
 )
 from index.model_files import model_config, model_fingerprint, model_folder
 from index.opened import Index, Snapshot, open_index, rollback, status, verify
+from index.sandbox import Limits
 from index.scan import ScanOptions
+from index.watching import watch
 
 build = update  # what one wants of a folder, whether it has an index or not
 
@@ -69,6 +71,7 @@ __all__ = [
     "IndexStatus",
     "IndexWriteError",
     "IndexedPassage",
+    "Limits",
     "ModelError",
     "NoTextLayerError",
     "ParseError",
@@ -101,4 +104,5 @@ __all__ = [
     "terms",
     "update",
     "verify",
+    "watch",
 ]

@@ -139,6 +139,49 @@ def update_command(
     return _tell(report, quiet)
 
 
+@app.command("watch")
+def watch_command(
+    folders: Folders,
+    index: terminal.IndexOption = None,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
+    max_file_size: SizeOption = None,
+    follow_symlinks: FollowOption = None,
+    password_file: PasswordOption = None,
+    file_time: TimeOption = DEFAULT_LIMITS.seconds,
+    quiet: terminal.QuietOption = False,
+    verbose: terminal.VerboseOption = False,
+) -> int:
+    """Follow FOLDER: bring its index up to date after every change, until Ctrl-C.
+
+    Web apps and programs that have the index open answer from it at once.
+
+    Example: python -m index watch reports
+    """
+    from index.watching import watch
+
+    terminal.set_verbosity(quiet, verbose)
+    recorded = recorded_options(index or default_index_dir(folders[0]))
+    reports = watch(
+        folders,
+        index,
+        options=_options(recorded, include, exclude, max_file_size, follow_symlinks),
+        passwords=_passwords(password_file),
+        limits=Limits(seconds=file_time),
+        trouble=lambda error: terminal.complain(str(error)),
+    )
+    named = ", ".join(str(folder) for folder in folders)
+    with terminal.waiting(f"Reading {named} ..."):
+        first = next(reports)
+    _tell(first, quiet)
+    if not quiet:
+        terminal.stdout().print(f"following {named} (Ctrl-C ends it)", markup=False, highlight=False)
+    for report in reports:
+        if report.published and not quiet:
+            _tell_changes(report)
+    return terminal.DONE
+
+
 @app.command("status")
 def status_command(
     folder: Annotated[Path | None, typer.Argument(help="The folder, if --index is not given.")] = None,
@@ -279,12 +322,8 @@ def _tell(report: BuildReport, quiet: bool) -> int:
     parts = [f"{report.counts[s]:,} {s}" for s in STATUSES if report.counts.get(s)]
     out = terminal.stdout()
     out.print(f"{', '.join(parts) or 'no documents'}: {report.passages:,} passages", highlight=False)
-    moves = [("added", report.added), ("changed", report.changed), ("removed", report.removed)]
-    told = [f"{len(sources):,} {said}" for said, sources in moves if sources]
-    told += [f"{len(report.renamed):,} renamed"] if report.renamed else []
-    what = ", ".join(told) or "nothing changed"
     out.print(
-        f"{what}; {report.embedded:,} passages embedded; {report.seconds:.1f} s; "
+        f"{_moves(report)}; {report.embedded:,} passages embedded; {report.seconds:.1f} s; "
         f"index in {report.index_dir}, snapshot {report.snapshot}",
         markup=False,
         highlight=False,
@@ -293,6 +332,30 @@ def _tell(report: BuildReport, quiet: bool) -> int:
         named = shlex.quote(report.index_dir)
         out.print(f'ask it: python -m qa ask "QUESTION" --index {named}', markup=False, highlight=False)
     return code
+
+
+def _moves(report: BuildReport) -> str:
+    moves = [("added", report.added), ("changed", report.changed), ("removed", report.removed)]
+    told = [f"{len(sources):,} {said}" for said, sources in moves if sources]
+    told += [f"{len(report.renamed):,} renamed"] if report.renamed else []
+    return ", ".join(told) or "nothing changed"
+
+
+def _tell_changes(report: BuildReport) -> None:
+    """Say in a line a file what one update of a watched folder did."""
+    new = {*report.added, *report.changed}
+    failed = {document.source: document.reason for document in report.failed}
+    lines = [(("changed" if s in report.changed else "added"), s) for s in sorted(new - failed.keys())]
+    lines += [("renamed", f"{before} -> {after}") for before, after in report.renamed]
+    lines += [("removed", source) for source in report.removed]
+    out = terminal.stdout()
+    for said, source in lines[:SHOWN]:
+        out.print(f"{said}: {terminal.visible(source)}", markup=False, highlight=False)
+    if len(lines) > SHOWN:
+        out.print(f"... and {len(lines) - SHOWN:,} more", highlight=False)
+    for source in sorted(new & failed.keys()):
+        terminal.complain(f"failed: {source}: {failed[source]}")
+    out.print(f"{report.passages:,} passages; {report.seconds:.1f} s", highlight=False)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def rebuild(
         IndexWriteError: the index can't be written.
         EncoderError: the encoder can't be loaded.
     """
-    folders, place = _places(folder, index_dir)
+    folders, place = folders_and_place(folder, index_dir)
     with snapshot.writer_lock(place):
         chosen, settings = _loaded(encoder), settings or ChunkSettings()
         reading = Reading(chosen, settings, chosen.name, tuple(passwords), limits)
@@ -105,7 +105,7 @@ def update(
         IndexWriteError: the index can't be written.
         EncoderError: its encoder can't be loaded.
     """
-    folders, place = _places(folder, index_dir)
+    folders, place = folders_and_place(folder, index_dir)
     with snapshot.writer_lock(place):
         try:
             live = snapshot.live_snapshot(place)
@@ -213,7 +213,7 @@ def _silent(stage: str, done: int, total: int) -> None:
     """Report no progress."""
 
 
-def _places(folder: Folders, index_dir: str | Path | None) -> tuple[tuple[Path, ...], Path]:
+def folders_and_place(folder: Folders, index_dir: str | Path | None) -> tuple[tuple[Path, ...], Path]:
     """The folders, and where their index lies. Checked before anything is made: an error leaves no trace."""
     folders = (Path(folder),) if isinstance(folder, (str, Path)) else tuple(Path(each) for each in folder)
     for each in folders:
