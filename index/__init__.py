@@ -30,6 +30,7 @@ from index.errors import (
     UsageError,
 )
 from index.intake import Progress
+from index.layout import Rectangle
 from index.lexical import has_content, phrases, question_terms, terms
 from index.model import (
     BuildReport,
@@ -77,6 +78,7 @@ __all__ = [
     "ParseError",
     "Passage",
     "Progress",
+    "Rectangle",
     "Rollback",
     "ScanOptions",
     "Snapshot",

@@ -5,14 +5,16 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from index import lexical, snapshot
-from index.catalog import Catalog
+from index.catalog import Catalog, FileRow
+from index.changes import Changes, compare
 from index.chunking import ChunkSettings, embedded_text
 from index.embeddings import EmbeddingCache
 from index.encoder import DEFAULT_ENCODER, Encoder, load_encoder
@@ -24,7 +26,7 @@ from index.errors import (
     IndexWriteError,
     UsageError,
 )
-from index.intake import Changes, Progress, Reading, is_current, take_in
+from index.intake import Progress, Reading, is_current, take_in
 from index.languages import is_foreign
 from index.model import BuildReport
 from index.sandbox import DEFAULT_LIMITS, Limits
@@ -265,15 +267,20 @@ def _build(job: Job, previous: str | None, base: str | None, *, has_news: bool) 
         with closing(live):
             if is_current(live, found, job.reading):
                 return _report(job, live, Changes(), started, base)
-    work = snapshot.start_work(job.index_dir)
+    recipe = _recipe(job, previous, base)
+    work = snapshot.start_work(job.index_dir, recipe)
     try:
-        return _written(job, work, found, previous, base, has_news=has_news, started=started)
+        report = _written(job, work, found, previous, base, has_news=has_news, started=started)
+    except IndexDamagedError:
+        snapshot.clear_work(job.index_dir)  # nothing is gone on with that can't be read
+        raise
     except (sqlite3.OperationalError, OSError) as error:
+        snapshot.clear_work(job.index_dir)
         raise IndexWriteError(
             f"the index in {job.index_dir} can't be written: {error}; the live snapshot is as it was"
         ) from error
-    finally:
-        snapshot.clear_work(job.index_dir)
+    snapshot.clear_work(job.index_dir)
+    return report
 
 
 def _written(
@@ -287,10 +294,12 @@ def _written(
     started: float,
 ) -> BuildReport:
     """Fill the work directory and publish it, if there is anything to publish."""
+    before = _files_before(job.index_dir, previous)
     with closing(open_catalog(job.index_dir, work, previous, base)) as catalog:
-        first_new = catalog.last_passage_id()
-        changes = take_in(catalog, found, job.reading, job.progress)
-        if not changes and not has_news:
+        first_new = catalog.last_passage_id() if base is not None else 0
+        written = take_in(catalog, found, job.reading, job.progress)
+        changes = compare(before, catalog.files())
+        if not written and not has_news:
             return _report(job, catalog, changes, started, str(base))
         orphans = catalog.orphans()
         gone = catalog.remove_contents(orphans)
@@ -299,13 +308,40 @@ def _written(
         removed = write_lexical(job, catalog, work, base, first_new, orphans, len(gone))
         report = _report(job, catalog, changes, started)
     check(work, report.passages)
-    if base is not None and not changes.is_visible and not has_news:
+    if base is not None and not changes and not has_news:
         previous = snapshot.read_manifest(job.index_dir, base).previous  # rollback still leads to it
     manifest = _manifest(job, report, previous, dimension, removed)
     name = snapshot.publish(job.index_dir, manifest)
     snapshot.drop_snapshots(job.index_dir, frozenset(kept for kept in (name, previous) if kept))
     seconds = time.perf_counter() - started
     return replace(report, snapshot=name, published=True, embedded=embedded, seconds=seconds)
+
+
+def _recipe(job: Job, previous: str | None, base: str | None) -> Mapping[str, Any] | None:
+    """What work that was stopped must have been begun with, to be gone on with; None for an update.
+
+    An update takes the texts of its base from there; only what is built from nothing is worth keeping.
+    """
+    if base is not None:
+        return None
+    return {
+        "folders": _resolved(job.folders),
+        "previous": previous,
+        "encoder": job.encoder.fingerprint,
+        "chunker": job.reading.settings.as_manifest(),
+        "scan": job.options.as_manifest(),
+    }
+
+
+def _files_before(index_dir: Path, previous: str | None) -> Mapping[str, FileRow]:
+    """The files of the live snapshot; none where there is no sound one."""
+    if previous is None:
+        return {}
+    try:
+        with closing(Catalog.open(snapshot.snapshot_dir(index_dir, previous) / snapshot.CATALOG)) as catalog:
+            return catalog.files()
+    except IndexDamagedError:
+        return {}
 
 
 def _report(job: Job, catalog: Catalog, changes: Changes, started: float, name: str = "") -> BuildReport:

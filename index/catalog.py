@@ -61,7 +61,8 @@ CREATE TABLE passages (
     heading TEXT NOT NULL,
     sentences TEXT NOT NULL,
     context TEXT NOT NULL,
-    text TEXT NOT NULL
+    text TEXT NOT NULL,
+    page_label TEXT
 );
 CREATE INDEX passages_by_content ON passages (content);
 """
@@ -279,19 +280,24 @@ class Catalog:
         self._write("DELETE FROM contents WHERE id = ?", keys)
         return removed
 
-    def pages(self, source: str) -> tuple[Page, ...]:
-        """The pages of a file with their layouts; () where it has none."""
+    def pages(self, source: str, start: int, end: int) -> list[Page]:
+        """The pages that hold ``text[start:end]`` of a file, with their layouts."""
         rows = self._rows(
             "SELECT c.id, c.pages FROM files f JOIN contents c ON c.id = f.content WHERE f.source = ?",
             (source,),
         )
         if not rows:
-            return ()
-        layouts = dict(self._rows("SELECT page, layout FROM layouts WHERE content = ?", (rows[0][0],)))
-        return tuple(
-            Page(number, start, end, label, layouts.get(number, b""))
-            for number, start, end, label in json.loads(rows[0][1])
-        )
+            return []
+        content, ranges = rows[0]
+        found = [page for page in json.loads(ranges) if page[1] < end and page[2] > start]
+        return [
+            Page(number, first, last, label, self._layout(content, number))
+            for number, first, last, label in found
+        ]
+
+    def _layout(self, content: int, page: int) -> bytes:
+        statement = "SELECT layout FROM layouts WHERE content = ? AND page = ?"
+        return next((bytes(row[0]) for row in self._rows(statement, (content, page))), b"")
 
     def text(self, source: str) -> str | None:
         """The text of a file, or None where there is no such file or it was not read."""
@@ -305,8 +311,8 @@ class Catalog:
     def add_passages(self, content: int, passages: Iterable[Passage]) -> None:
         """Insert the passages of a content."""
         self._write(
-            "INSERT INTO passages (content, start, end, page, heading, sentences, context, text) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO passages (content, start, end, page, heading, sentences, context, text, page_label) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     content,
@@ -317,6 +323,7 @@ class Catalog:
                     json.dumps(passage.sentences),
                     passage.context,
                     passage.text,
+                    passage.page_label,
                 )
                 for passage in passages
             ],
@@ -351,8 +358,8 @@ class Catalog:
     def passages_after(self, last: int, batch: int) -> Iterator[list[tuple[int, int, Passage]]]:
         """Yield (id, content, passage) of all ids above ``last``, ``batch`` at a time."""
         while rows := self._rows(
-            "SELECT id, content, start, end, page, heading, sentences, context, text FROM passages "
-            "WHERE id > ? ORDER BY id LIMIT ?",
+            "SELECT id, content, start, end, page, heading, sentences, context, text, page_label "
+            "FROM passages WHERE id > ? ORDER BY id LIMIT ?",
             (last, batch),
         ):
             yield [(row[0], row[1], _passage(row[2:])) for row in rows]
@@ -361,7 +368,8 @@ class Catalog:
     def passages(self, ids: Sequence[int], sources: Collection[str] | None = None) -> list[IndexedPassage]:
         """The passages ``ids``, in that order; limited to files in ``sources`` if given."""
         rows = self._rows(
-            "SELECT p.start, p.end, p.page, p.heading, p.sentences, p.context, p.text, c.title, c.id, p.id "
+            "SELECT p.start, p.end, p.page, p.heading, p.sentences, p.context, p.text, p.page_label, "
+            "c.title, c.id, p.id "
             "FROM passages p JOIN contents c ON c.id = p.content "
             "WHERE p.id IN (SELECT value FROM json_each(?))",
             (json.dumps(list(ids)),),
@@ -370,14 +378,14 @@ class Catalog:
         for content, source in self._rows(
             "SELECT content, source FROM files WHERE content IN (SELECT value FROM json_each(?)) "
             "ORDER BY source",
-            (json.dumps(list({row[8] for row in rows})),),
+            (json.dumps(list({row[9] for row in rows})),),
         ):
             if sources is None or source in sources:
                 held.setdefault(content, []).append(source)
         found = {
-            row[9]: IndexedPassage(row[9], tuple(held[row[8]]), row[7], _passage(row[:7]))
+            row[10]: IndexedPassage(row[10], tuple(held[row[9]]), row[8], _passage(row[:8]))
             for row in rows
-            if row[8] in held
+            if row[9] in held
         }
         return [found[passage] for passage in ids if passage in found]
 
@@ -405,7 +413,7 @@ def _connect(database: str, uri: bool = False) -> sqlite3.Connection:
 
 
 def _passage(row: Sequence[Any]) -> Passage:
-    start, end, page, heading, sentences, context, text = row
+    start, end, page, heading, sentences, context, text, page_label = row
     return Passage(
         start=start,
         end=end,
@@ -414,4 +422,5 @@ def _passage(row: Sequence[Any]) -> Passage:
         page=page,
         sentences=tuple((first, last) for first, last in json.loads(sentences)),
         context=context,
+        page_label=page_label,
     )

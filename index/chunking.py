@@ -135,8 +135,8 @@ def _trimmed(text: str, start: int, end: int) -> Span:
     return start, end
 
 
-def _page_finder(pages: Sequence[Page]) -> Callable[[int], int | None]:
-    def page_of(offset: int) -> int | None:
+def _page_finder(pages: Sequence[Page]) -> Callable[[int], Page | None]:
+    def page_of(offset: int) -> Page | None:
         low, high = 0, len(pages)
         while low < high:
             middle = (low + high) // 2
@@ -144,12 +144,12 @@ def _page_finder(pages: Sequence[Page]) -> Callable[[int], int | None]:
                 low = middle + 1
             else:
                 high = middle
-        return pages[low].number if low < len(pages) and pages[low].start <= offset else None
+        return pages[low] if low < len(pages) and pages[low].start <= offset else None
 
     return page_of
 
 
-def _by_page(section: Section, page_of: Callable[[int], int | None]) -> Iterator[list[Block]]:
+def _by_page(section: Section, page_of: Callable[[int], Page | None]) -> Iterator[list[Block]]:
     run: list[Block] = []
     for block in section.blocks:
         if run and page_of(block.start) != page_of(run[-1].start):
@@ -329,17 +329,19 @@ def _passage(
     text: str,
     units: Sequence[_Unit],
     section: Section,
-    page_of: Callable[[int], int | None],
+    page_of: Callable[[int], Page | None],
     context: Iterable[str],
     headers: Collection[Span],
 ) -> Passage:
     start, end = units[0].start, units[-1].end
+    page = page_of(start)
     return Passage(
         start=start,
         end=end,
         text=text[start:end],
         heading=section.heading,
-        page=page_of(start),
+        page=page.number if page else None,
         sentences=tuple(span for span in ((u.start, u.end) for u in units) if span not in headers),
         context="\n".join(part for part in context if part),
+        page_label=page.label if page else None,
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from index.catalog import Catalog, FileRow
@@ -25,7 +25,8 @@ FRESH_NS = 2_000_000_000
 """A file that changed within 2 s before it was last seen may have changed once more without a new
 mtime (clocks of file systems are coarse), so its bytes are compared."""
 
-COMMIT_EVERY = 200
+COMMIT_SECONDS = 2.0
+"""A build that is stopped loses no more than what it read in so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,54 +40,33 @@ class Reading:
     limits: Limits = DEFAULT_LIMITS
 
 
-@dataclass(slots=True)
-class Changes:
-    """What differs from the catalogue as it was. ``touched`` counts rows with a new mtime alone."""
-
-    added: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    renamed: list[tuple[str, str]] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    touched: int = 0
-
-    def __bool__(self) -> bool:
-        """Whether anything has to be written."""
-        return self.is_visible or bool(self.touched)
-
-    @property
-    def is_visible(self) -> bool:
-        """Whether a user could tell the difference."""
-        return bool(self.added or self.changed or self.renamed or self.removed)
-
-
-def take_in(catalog: Catalog, found: Sequence[FoundFile], reading: Reading, progress: Progress) -> Changes:
+def take_in(catalog: Catalog, found: Sequence[FoundFile], reading: Reading, progress: Progress) -> bool:
     """Bring the files of ``catalog`` in line with those ``found``; new content is read and cut.
 
-    A file that can't be read costs itself only: its row carries the status and the reason.
+    A file that can't be read costs itself only: its row carries the status and the reason. Returns
+    whether any row is another one than before, if only by its time.
     """
     known = _Known(catalog, reading)
     suspects = [file for file in found if not known.is_unchanged(file)]
-    changes = Changes()
+    written = False
+    last_commit = time.monotonic()
     for done, (row, members) in enumerate(_rows(catalog, known, suspects, reading)):
         progress("read", done, len(suspects))
         before = known.files.get(row.source)
-        if before is None:
-            changes.added.append(row.source)
-        elif _said(before, known.members(row.source)) != _said(row, members):
-            changes.changed.append(row.source)
-        elif (before.size, before.mtime_ns) == (row.size, row.mtime_ns) and not _has_aged(before, row):
-            continue
-        else:
+        if before is not None and _said(before, known.members(row.source)) == _said(row, members):
+            if (before.size, before.mtime_ns) == (row.size, row.mtime_ns) and not _has_aged(before, row):
+                continue
             row = replace(row, indexed_at=before.indexed_at)
-            changes.touched += 1
         catalog.put_file(row, members)
-        if done % COMMIT_EVERY == 0:
+        written = True
+        if time.monotonic() - last_commit > COMMIT_SECONDS:
             catalog.commit()
+            last_commit = time.monotonic()
     progress("read", len(suspects), len(suspects))
-    gone = sorted(known.sources - {file.source for file in found})
-    catalog.remove_files(gone)
-    _note_renames(changes, gone, known.files, catalog.files())
-    return changes
+    gone = known.sources - {file.source for file in found}
+    catalog.remove_files(sorted(gone))
+    catalog.commit()
+    return written or bool(gone)
 
 
 def is_current(catalog: Catalog, found: Sequence[FoundFile], reading: Reading) -> bool:
@@ -293,22 +273,3 @@ def _content(catalog: Catalog, file: ReadFile, reading: Reading) -> tuple[int | 
     content = catalog.add_content(file.sha256, file.parser, status, reason, document, file.language)
     catalog.add_passages(content, passages)
     return content, status, reason
-
-
-def _note_renames(
-    changes: Changes, gone: Sequence[str], known: Mapping[str, FileRow], now: Mapping[str, FileRow]
-) -> None:
-    """Pair each file that went with one that came and holds the same content."""
-    came: dict[int, list[str]] = {}
-    for source in changes.added:
-        content = now[source].content
-        if content is not None:
-            came.setdefault(content, []).append(source)
-    for source in gone:
-        content = known[source].content
-        if content is not None and came.get(content):
-            renamed = came[content].pop(0)
-            changes.renamed.append((source, renamed))
-            changes.added.remove(renamed)
-        else:
-            changes.removed.append(source)

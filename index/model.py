@@ -101,7 +101,8 @@ class Passage:
     ``document.text[start:end] == text``. ``sentences`` are ranges of the document's text inside
     the passage, in order; a table's header row is none of them. ``context`` (title > heading path,
     and a table's header where the passage holds rows without it) is put before ``text`` in what is
-    embedded and searched, and is never part of a quote.
+    embedded and searched, and is never part of a quote. ``page_label`` is what the document itself
+    calls the page: "xii", a sheet's name.
     """
 
     start: int
@@ -111,6 +112,7 @@ class Passage:
     page: int | None
     sentences: tuple[Span, ...]
     context: str
+    page_label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from index.builder import check_recipe
 from index.catalog import Catalog
 from index.encoder import Encoder, load_encoder
 from index.errors import ClosedError, IndexDamagedError, SourceNotFoundError
+from index.layout import Rectangle, rectangles
 from index.lexical import LexicalIndex
 from index.model import STATUSES, DocumentStatus, IndexedPassage, IndexStatus, Rollback
 
@@ -97,6 +98,17 @@ class Snapshot:
                 f"the index holds no text of {source!r}; `python -m index status` lists the documents"
             )
         return text
+
+    def rectangles(self, source: str, start: int, end: int) -> tuple[Rectangle, ...]:
+        """Where ``text(source)[start:end]`` stands on its pages; () where they are not on paper.
+
+        Raises:
+            SourceNotFoundError: the index has no text of such a file.
+        """
+        if source not in self._contents:
+            self.text(source)  # tells what is wrong
+        pages = self._catalog.pages(source, start, end)
+        return tuple(found for page in pages for found in rectangles(page, start, end))
 
     def match(self, patterns: Sequence[str] | None) -> frozenset[str] | None:
         """The files that ``patterns`` (relative paths or globs) name; None for all of them.

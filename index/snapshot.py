@@ -24,6 +24,7 @@ from index.errors import IndexDamagedError, IndexLockedError, IndexMismatchError
 FORMAT = 3
 CURRENT, LOCK, SNAPSHOTS, WORK = "CURRENT", "LOCK", "snapshots", ".work"
 MANIFEST, CATALOG, VECTORS, LEXICAL = "manifest.json", "catalog.sqlite", "vectors.faiss", "lexical"
+RECIPE = "recipe.json"
 CACHE = Path("cache") / "embeddings.sqlite"
 
 
@@ -175,12 +176,31 @@ def _holder(index_dir: Path, path: Path) -> str:
     return f"the index in {index_dir} is locked: {age}; wait for it, or stop that process"
 
 
-def start_work(index_dir: Path) -> Path:
-    """An empty directory for the next snapshot; what a crash left there goes. Needs the lock."""
-    clear_work(index_dir)
+def start_work(index_dir: Path, recipe: Mapping[str, Any] | None = None) -> Path:
+    """A directory for the next snapshot. Needs the lock.
+
+    Work that was stopped leaves its catalogue there; it is kept where it was begun with the same
+    ``recipe`` (which is not None), and all else goes.
+    """
     work = index_dir / SNAPSHOTS / WORK
-    (work / LEXICAL).mkdir(parents=True)
+    described = json.dumps(recipe, sort_keys=True)
+    resumed = recipe is not None and _read(work / RECIPE) == described and (work / CATALOG).exists()
+    if resumed:
+        (work / VECTORS).unlink(missing_ok=True)
+        shutil.rmtree(work / LEXICAL, ignore_errors=True)
+    else:
+        clear_work(index_dir)
+    (work / LEXICAL).mkdir(parents=True, exist_ok=True)
+    if not resumed:
+        (work / RECIPE).write_text(described, encoding="utf-8")
     return work
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return None
 
 
 def clear_work(index_dir: Path) -> None:
@@ -206,6 +226,7 @@ def copy(source: Path, target: Path) -> None:
 def publish(index_dir: Path, manifest: Manifest) -> str:
     """Make the work directory the live snapshot and return its name. Needs the lock."""
     work = index_dir / SNAPSHOTS / WORK
+    (work / RECIPE).unlink(missing_ok=True)
     values = asdict(manifest) | {"checksums": checksums(work)}
     (work / MANIFEST).write_text(json.dumps(values, indent=1, ensure_ascii=False), encoding="utf-8")
     for path in sorted(work.rglob("*")):

@@ -42,6 +42,8 @@ def open_catalog(index_dir: Path, work: Path, previous: str | None, base: str | 
     if base is not None:
         snapshot.copy(snapshot.snapshot_dir(index_dir, base) / snapshot.CATALOG, path)
         return Catalog.open_for_writing(path)
+    if path.exists():
+        return Catalog.open_for_writing(path)  # work that was stopped goes on
     catalog = Catalog.create(path)
     if previous is not None:
         try:

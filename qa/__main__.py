@@ -14,7 +14,7 @@ import typer
 from index import terminal
 from index.__main__ import app as index_app
 from qa.errors import QuestionError, QuestionSetError
-from qa.model import WORTH_A_LOOK
+from qa.model import WORTH_A_LOOK, named_page
 from qa.options import ReaderOption, RerankerOption, models
 
 if TYPE_CHECKING:
@@ -310,7 +310,7 @@ def _show_passages(passages: Iterable[Evidence]) -> None:
 
 
 def _where(place: Citation | Evidence) -> str:
-    page = f", page {place.page}" if place.page is not None else ""
+    page = f", {named}" if (named := named_page(place.page, place.page_label)) else ""
     heading = f", {' > '.join(place.heading)}" if place.heading else ""
     named = terminal.visible(f"{place.source}{page}{heading}")
     return f"{named}, characters {place.start:,}-{place.end:,}"

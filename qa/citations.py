@@ -49,6 +49,7 @@ def evidence(retrieved: Retrieved) -> Evidence:
         page=passage.page,
         heading=list(passage.heading),
         title=_title(found, found.sources[0]),
+        page_label=passage.page_label,
         also_in=(*((source, passage.start, passage.end) for source in found.sources[1:]), *twins),
     )
 
@@ -86,6 +87,7 @@ def _places(found: IndexedPassage, key: Span, quote: Span, context: Span) -> Ite
             page=passage.page,
             heading=list(passage.heading),
             title=_title(found, source),
+            page_label=passage.page_label,
         )
 
 

@@ -17,6 +17,7 @@ from index import (
     Index,
     IndexStatus,
     Progress,
+    Rectangle,
     Snapshot,
     has_content,
     open_index,
@@ -289,6 +290,17 @@ class QA:
             SourceNotFoundError: the index holds no text of such a file.
         """
         return self._index.live().text(source)
+
+    def rectangles(self, source: str, start: int, end: int) -> tuple[Rectangle, ...]:
+        """Where ``text(source)[start:end]`` stands on the document's pages, a rectangle a line.
+
+        Points from the top left corner of the page as it is displayed; () for a document without pages
+        on paper.
+
+        Raises:
+            SourceNotFoundError: the index holds no text of such a file.
+        """
+        return self._index.live().rectangles(source, start, end)
 
     def documents(self) -> tuple[DocumentStatus, ...]:
         """The status of every file, by source."""

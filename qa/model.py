@@ -13,12 +13,20 @@ WORTH_A_LOOK = 0.1
 """A refused candidate that is less likely than this is chance, and not shown to people."""
 
 
+def named_page(page: int | None, label: str | None) -> str:
+    """A page as people name it: "page 3", "page 3 (xii)"; "" where there is none."""
+    if page is None:
+        return ""
+    return f"page {page}" if label in (None, str(page)) else f"page {page} ({label})"
+
+
 @dataclass(frozen=True, slots=True)
 class Citation:
     """Where a quote stands: ``qa.text(source)[start:end] == quote``, and likewise ``context``.
 
     ``context`` is the whole sentence or sentences around the quote; ``key_start`` and ``key_end``
-    are the key span inside it. ``page`` is the physical page of ``start``, from 1, or None.
+    are the key span inside it. ``page`` is the physical page (slide, sheet) of ``start``, from 1, or
+    None; ``page_label`` is what the document itself calls it ("xii", a sheet's name), or None.
     """
 
     source: str
@@ -33,6 +41,7 @@ class Citation:
     page: int | None
     heading: list[str]
     title: str
+    page_label: str | None = None
 
     @property
     def key(self) -> str:
@@ -57,6 +66,7 @@ class Evidence:
     heading: list[str]
     title: str
     also_in: tuple[tuple[str, int, int], ...] = ()
+    page_label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

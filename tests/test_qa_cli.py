@@ -26,12 +26,14 @@ CITATION = SPAN | {
     "context_end": "integer",
     "context": "string",
     "page": ["integer", "null"],
+    "page_label": ["string", "null"],
     "heading": "array",
 }
 EVIDENCE = SPAN | {
     "score": "number",
     "text": "string",
     "page": ["integer", "null"],
+    "page_label": ["string", "null"],
     "heading": "array",
     "also_in": "array",
 }

@@ -335,12 +335,10 @@ def _message(role: str, content: str) -> dict[str, Any]:
 def _places(answer: Answer) -> dict[viewer.Place, Known]:
     """Title, page and heading, and the words, of each place that the answer's card links to."""
     places = {
-        viewer.span(p.source, p.start, p.end): Known(p.title, viewer.where(p.page, p.heading), p.text)
+        viewer.span(p.source, p.start, p.end): Known(p.title, viewer.where(p), p.text)
         for p in answer.passages
     }
-    cited = {
-        render.place_of(c): Known(c.title, viewer.where(c.page, c.heading), c.quote) for c in answer.citations
-    }
+    cited = {render.place_of(c): Known(c.title, viewer.where(c), c.quote) for c in answer.citations}
     return {**places, **cited}
 
 

@@ -145,7 +145,7 @@ def _citations(citations: Sequence[Citation]) -> str:
 
 def _described(found: Citation | Evidence) -> str:
     """Title, page, heading and path of a place, the title being what a reader looks for."""
-    place = where(found.page, found.heading)
+    place = where(found)
     details = [place] if place else []
     if found.title != found.source:
         details.append(f'<span class="fn-path">{path(found.source)}</span>')

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from urllib.parse import quote, unquote
+
+from qa.model import Citation, Evidence, named_page
 
 WINDOW = 40_000
 """Characters shown on each side of the place: a browser lays out a book of a megabyte for seconds."""
@@ -100,11 +101,12 @@ def path(source: str) -> str:
     return name(source).replace("<bdi>", '<bdi dir="ltr">', 1)
 
 
-def where(page: int | None, heading: Sequence[str]) -> str:
-    """The page and the heading path as HTML, empty where there is neither."""
-    parts = [] if page is None else [f"page {page}"]
-    if heading:
-        parts.append(" \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} ".join(name(h) for h in heading))
+def where(place: Citation | Evidence) -> str:
+    """The page and the heading path of a place as HTML; empty where there is neither."""
+    page = named_page(place.page, place.page_label)
+    parts = [name(page)] if page else []
+    if place.heading:
+        parts.append(" \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} ".join(name(h) for h in place.heading))
     return " \N{MIDDLE DOT} ".join(parts)
 
 
