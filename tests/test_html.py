@@ -37,6 +37,18 @@ def test_words_survive_without_markup(words: list[str]) -> None:
     assert document.text.split() == " ".join(["start", *words]).replace("\u2060", "").split()
 
 
+def test_a_page_in_an_attribute_of_a_frame_is_read_in_its_place() -> None:
+    inner = "<title>no</title><h2>Inside</h2><p>a &amp;lt; b</p><iframe srcdoc=&quot;deeper&quot;>no</iframe>"
+    hidden = """<iframe style="display:none" srcdoc="no"></iframe>
+    <div hidden><iframe srcdoc="no"></iframe></div>"""
+    document = parse(f"<p>before</p>{hidden}<iframe srcdoc='{inner}'>no</iframe><p>after</p>".encode())
+    assert found(document) == [
+        ((), "prose", "before"),
+        (("Inside",), "prose", "a < b"),
+        (("Inside",), "prose", "after"),
+    ]
+
+
 def test_structure_of_a_page() -> None:
     source = f"""<!doctype html><html><head><title>My &amp; page</title><style>p{{}}</style></head><body>
     <header>Site name</header><nav>Menu</nav><p>{SENTENCE}  <b>Bold</b><br>new line</p>
