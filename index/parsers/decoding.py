@@ -6,10 +6,11 @@ Every codec is used strictly: what can't be decoded is refused, never replaced.
 from __future__ import annotations
 
 import codecs
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 
-from index.errors import CorruptError, UnsupportedError
+from index.errors import CorruptError, EmptyFileError, UnsupportedError
 
 # UTF-32 comes first: its little-endian mark begins with that of UTF-16.
 _MARKS = (
@@ -34,6 +35,19 @@ _EASTERN = frozenset(
     "Czech Slovak Polish Hungarian Romanian Croatian Slovene Serbian Turkish Lithuanian Latvian Estonian"
     " Vietnamese".split()
 )
+# Python knows codecs that are no character sets; these are the ones of the web,
+_CHARSET = re.compile(
+    r"(?:utf-?8|us-ascii|ascii|latin-?1|iso-?8859-\d{1,2}|windows-125\d|cp125\d|koi8-[ru]|macintosh|ibm866"
+    r"|gb2312|gbk|gb18030|big5|euc-jp|euc-kr|shift_jis|iso-2022-jp)"
+)
+# and the larger encodings that browsers read some of them as, for people mean these.
+_MEANT = {
+    "us-ascii": "cp1252",
+    "ascii": "cp1252",
+    "iso-8859-1": "cp1252",
+    "latin1": "cp1252",
+    "gb2312": "gb18030",
+}
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\b\x1b")) + b"\x7f"
 
 
@@ -45,8 +59,28 @@ class Decoded:
     notice: str = ""
 
 
+def web_codec(charset: bytes) -> str | None:
+    """The codec for what a web page or XML file names its encoding; None for what is no character set."""
+    name = charset.decode("ascii", "ignore").lower()
+    return _MEANT.get(name, name) if _CHARSET.fullmatch(name) else None
+
+
+def decode_file(data: bytes, declared: str | None = None) -> Decoded:
+    """Decode a file that must hold something. See `decode`.
+
+    Raises:
+        EmptyFileError: There is nothing but white space.
+        UnsupportedError: The bytes are not text.
+        CorruptError: No encoding reads the bytes without loss.
+    """
+    decoded = decode(data, declared)
+    if not decoded.text.strip():
+        raise EmptyFileError("the file holds no text")
+    return decoded
+
+
 def decode(data: bytes, declared: str | None = None) -> Decoded:
-    """Decode a text file.
+    """Decode text.
 
     The byte order mark decides, then ``declared`` (the name of a Python codec, from the file's own
     head), then UTF-8, then a guess from the bytes.

@@ -6,13 +6,13 @@ The tree is walked without recursion, so nesting can't exhaust the stack.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from index.errors import EmptyFileError
 from index.model import Block, BlockKind, Document, Span
-from index.parsers.decoding import Decoded, decode
+from index.parsers.decoding import Decoded, decode_file, web_codec
 from index.parsers.outline import Heading, outline
 
 if TYPE_CHECKING:
@@ -49,18 +49,6 @@ _HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECAS
 _DECLARED = re.compile(
     rb"(?:<meta[^>]*?\bcharset|<\?xml[^>]*?\bencoding)\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE
 )
-_CHARSET = re.compile(
-    r"(?:utf-?8|us-ascii|ascii|latin-?1|iso-?8859-\d{1,2}|windows-125\d|cp125\d|koi8-[ru]|macintosh|ibm866"
-    r"|gb2312|gbk|gb18030|big5|euc-jp|euc-kr|shift_jis|iso-2022-jp)"
-)
-# Browsers read these names as the larger encodings that people mean by them.
-_MEANT = {
-    "us-ascii": "cp1252",
-    "ascii": "cp1252",
-    "iso-8859-1": "cp1252",
-    "latin1": "cp1252",
-    "gb2312": "gb18030",
-}
 _HEAD = 4096
 
 # Lexbor needs quadratic time in the depth, and for every paragraph below open formatting elements.
@@ -85,10 +73,9 @@ def parse(data: bytes) -> Document:
     """
     from selectolax.lexbor import LexborHTMLParser
 
-    decoded = _decode(data)
-    if not decoded.text.strip():
-        raise EmptyFileError("the file holds no text")
+    decoded = _decoded(data)
     tree = LexborHTMLParser(_flattened(decoded.text))
+    _open_frames(tree)
     root = tree.body or tree.root
     if root is None:
         raise EmptyFileError("the page shows no text")
@@ -105,12 +92,9 @@ def parse(data: bytes) -> Document:
     return Document(title, writer.text, outline(parts), notice=decoded.notice)
 
 
-def _decode(data: bytes) -> Decoded:
+def _decoded(data: bytes) -> Decoded:
     found = _DECLARED.search(data, 0, _HEAD)
-    name = found[1].decode("ascii", "ignore").lower() if found else ""
-    # Python knows codecs that are no character sets; only those of the web are accepted.
-    declared = _MEANT.get(name, name) if _CHARSET.fullmatch(name) else None
-    return decode(data, declared)
+    return decode_file(data, web_codec(found[1]) if found else None)
 
 
 def _flattened(source: str) -> str:
@@ -128,6 +112,16 @@ def _flattened(source: str) -> str:
             pieces.append(source[kept : match.start()])
             kept = match.end()
     return " ".join([*pieces, source[kept:]]) if pieces else source
+
+
+def _open_frames(tree: LexborHTMLParser) -> None:
+    """Put the pages that frames hold in their attribute in their places; frames within these stay shut."""
+    from selectolax.lexbor import LexborHTMLParser
+
+    for frame in tree.css("iframe[srcdoc]"):
+        page = LexborHTMLParser(_flattened(frame.attributes["srcdoc"] or "")).body
+        if page is not None and not _hides(frame.attributes):
+            frame.replace_with(page)
 
 
 def _title(tree: LexborHTMLParser) -> str | None:
@@ -158,14 +152,16 @@ def _is_dropped(node: LexborNode, furniture: bool, inside: int) -> bool:
     if tag in _DROPPED:
         return not (furniture and tag == "nav")
     attributes = node.attributes
-    if attributes:
-        if "hidden" in attributes or attributes.get("aria-hidden") == "true":
-            return True
-        if _HIDING.search(attributes.get("style") or ""):
-            return True
-        if not furniture and attributes.get("role") in _ROLES:
-            return True
+    if _hides(attributes) or (not furniture and attributes.get("role") in _ROLES):
+        return True
     return not furniture and not inside and tag in _FURNITURE
+
+
+def _hides(attributes: Mapping[str, str | None]) -> bool:
+    """Whether an element's attributes hide it."""
+    if "hidden" in attributes or attributes.get("aria-hidden") == "true":
+        return True
+    return _HIDING.search(attributes.get("style") or "") is not None
 
 
 def _walk(root: LexborNode, furniture: bool) -> Iterator[tuple[LexborNode, bool]]:

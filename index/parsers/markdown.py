@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from index.errors import EmptyFileError
 from index.model import Block, BlockKind, Document, Span
-from index.parsers.decoding import decode
+from index.parsers.decoding import decode_file
 from index.parsers.outline import Heading, outline
 
 if TYPE_CHECKING:
@@ -36,9 +35,7 @@ def parse(data: bytes) -> Document:
         UnsupportedError: The bytes are not text.
         CorruptError: No encoding reads the bytes without loss.
     """
-    decoded = decode(data)
-    if not decoded.text.strip():
-        raise EmptyFileError("the file holds no text")
+    decoded = decode_file(data)
     reader = _Reader(decoded.text)
     title, parts = _titled(reader.title, reader.parts)
     return Document(title, decoded.text, outline(parts), notice=decoded.notice)

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from index.errors import EmptyFileError
 from index.model import Block, BlockKind, Document
-from index.parsers.decoding import decode
+from index.parsers.decoding import decode_file
 from index.parsers.outline import Heading, outline
 
 _RULE = re.compile(r"([=\-_*~#+^])(?:[ \t]*\1){2,}$")
@@ -54,9 +53,7 @@ def parse(data: bytes) -> Document:
         UnsupportedError: The bytes are not text.
         CorruptError: No encoding reads the bytes without loss.
     """
-    decoded = decode(data)
-    if not decoded.text.strip():
-        raise EmptyFileError("the file holds no text")
+    decoded = decode_file(data)
     parts = _headings(_units(decoded.text))
     first = parts[0] if parts else None
     title = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import hashlib
+import math
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,14 +27,17 @@ from index.sandbox.protocol import Begun, Done, Frame, ReadFile, Request, receiv
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = (sys.executable, "-P", "-m", "index.sandbox.worker")
 MOST_WORKERS = 4
+LOOK_SECONDS = 0.2
+"""How often it is looked whether a file takes too long."""
+
 AHEAD_BYTES, AHEAD_FILES = 64_000_000, 128
 """Files are read ahead of the one that is wanted while they are no more and no larger than this together."""
 
 CRASHES = 20
 """After so many of its members have ended a worker, an archive is left."""
 
-REQUESTS = 2_000
-"""A worker that has read so many files is replaced: libraries leak."""
+REQUESTS, LARGE_FILE = 2_000, 20_000_000
+"""A worker that has read so many files, or one so large, is replaced: it would keep the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +57,13 @@ DEFAULT_LIMITS = Limits()
 
 
 def read_files(
-    requests: Iterable[tuple[Request, int]],
+    requests: Iterable[Request],
     limits: Limits,
 ) -> Iterator[list[ReadFile]]:
     """Read files in worker processes and yield what each held, in order: its members, then itself.
 
     Args:
-        requests: each with the size of its file in bytes.
+        requests: the files, in any order.
         limits: what one file may take.
     """
     count = min(os.cpu_count() or 1, MOST_WORKERS)
@@ -67,13 +72,13 @@ def read_files(
     crew = _Crew(limits)
     with ThreadPoolExecutor(count, thread_name_prefix="footnote-parse") as threads:
         try:
-            for request, size in requests:
-                while pending and (ahead + size > AHEAD_BYTES or len(pending) >= AHEAD_FILES):
+            for request in requests:
+                while pending and (ahead + request.size > AHEAD_BYTES or len(pending) >= AHEAD_FILES):
                     first, held = pending.popleft()
                     ahead -= held
                     yield first.result()
-                pending.append((threads.submit(_read, request, crew), size))
-                ahead += size
+                pending.append((threads.submit(_read, request, crew), request.size))
+                ahead += request.size
             while pending:
                 yield pending.popleft()[0].result()
         finally:  # also where the build was interrupted: nobody waits for files that are not wanted
@@ -95,12 +100,9 @@ def _read(request: Request, crew: _Crew) -> list[ReadFile]:
             crew.release(worker)
             return found
         crew.lose(worker)
-        culprit = attempt.begun[-1] if attempt.begun else ""
-        found.append(
-            ReadFile(culprit, "failed", attempt.fault) if culprit else _failed(request, attempt.fault)
-        )
-        if not culprit:
-            return found
+        if not attempt.begun or crew.is_dismissed:
+            return [*found, _failed(request, attempt.fault)]
+        found.append(ReadFile(attempt.begun[-1], "failed", attempt.fault))
     return [*found, _failed(request, f"{CRASHES} of the files inside it ended the parser")]
 
 
@@ -134,7 +136,9 @@ class _Worker:
     def __init__(self, command: tuple[str, ...], limits: Limits) -> None:
         self.command = command
         self.limits = limits
-        self.requests = 0
+        self._left = REQUESTS
+        self._deadline = math.inf
+        self._late = False
         self._folder = tempfile.mkdtemp(prefix="footnote-")
         paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
         self._process = subprocess.Popen(
@@ -149,6 +153,7 @@ class _Worker:
                 "PYTHONPATH": os.pathsep.join(filter(None, paths)),
                 "TMPDIR": self._folder,
                 "TEMP": self._folder,
+                "OMP_THREAD_LIMIT": "1",  # tesseract's: several files are read at once already
             },
         )
 
@@ -157,33 +162,30 @@ class _Worker:
         attempt = _Attempt()
         stdin = cast(BinaryIO, self._process.stdin)
         stdout = cast(BinaryIO, self._process.stdout)
-        self.requests += 1
-        late = threading.Event()
+        self._left = self._left - 1 if request.size < LARGE_FILE else 0
         try:
             stdin.write(request.line())
             stdin.flush()
             frame: Frame | None = None
             while not isinstance(frame, Done):
-                watch = threading.Timer(self.limits.seconds, self._end, (late,))
-                watch.daemon = True
-                watch.start()
-                try:
-                    frame = receive(stdout, self.limits.text)
-                finally:
-                    watch.cancel()
+                self._deadline = time.monotonic() + self.limits.seconds
+                frame = receive(stdout, self.limits.text)
                 attempt.take(frame)
         except ValueError as error:
             attempt.fault = f"its text is too large ({error})"
         except (EOFError, OSError):
-            attempt.fault = self._fault(late)
+            attempt.fault = self._fault()
+        self._deadline = math.inf
         return attempt
 
-    def _end(self, late: threading.Event) -> None:
-        late.set()
-        self._process.kill()
+    def end_if_late(self) -> None:
+        """End the process if a file takes longer than it may; `ask` then returns."""
+        if time.monotonic() > self._deadline:
+            self._late = True
+            self._process.kill()
 
-    def _fault(self, late: threading.Event) -> str:
-        if late.is_set():
+    def _fault(self) -> str:
+        if self._late:
             return f"reading it took longer than {self.limits.seconds:.0f} s"
         try:
             code = self._process.wait(5)
@@ -196,7 +198,7 @@ class _Worker:
 
     def is_usable(self) -> bool:
         """Whether the worker can take another file."""
-        return self.requests < REQUESTS and self._process.poll() is None
+        return self._left > 0 and self._process.poll() is None
 
     def kill(self) -> None:
         """End the process and remove its folder."""
@@ -221,6 +223,20 @@ class _Crew:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._busy: list[_Worker] = []
+        self._over = threading.Event()
+        threading.Thread(target=self._watch, name="footnote-watch", daemon=True).start()
+
+    def _watch(self) -> None:
+        while not self._over.wait(LOOK_SECONDS):
+            with _LOCK:
+                busy = list(self._busy)
+            for worker in busy:
+                worker.end_if_late()
+
+    @property
+    def is_dismissed(self) -> bool:
+        """Whether nobody waits for what is still being read."""
+        return self._over.is_set()
 
     def acquire(self) -> _Worker:
         """A worker with the build's limits, an idle one if there is one."""
@@ -252,7 +268,8 @@ class _Crew:
         worker.kill()
 
     def dismiss(self) -> None:
-        """End the workers that are still at a file."""
+        """End the workers that are still at a file, and the watch over them."""
+        self._over.set()
         with _LOCK:
             busy = list(self._busy)
         for worker in busy:

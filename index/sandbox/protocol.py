@@ -20,23 +20,27 @@ HEADER_LIMIT = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A file to read. ``settled`` are the members not to be read again, with whether they gave text."""
+    """A file to read, of ``size`` bytes.
+
+    ``settled`` are the members that are not to be read again, with whether they gave text.
+    """
 
     path: str
     name: str
+    size: int = 0
     passwords: tuple[str, ...] = ()
     settled: Mapping[str, bool] = field(default_factory=dict)
 
     def line(self) -> bytes:
         """Return the request as a worker reads it."""
-        values = [self.path, self.name, self.passwords, dict(self.settled)]
+        values = [self.path, self.name, self.size, self.passwords, dict(self.settled)]
         return json.dumps(values).encode() + b"\n"
 
     @classmethod
     def from_line(cls, line: bytes) -> Request:
         """Return what `line` wrote."""
-        path, name, passwords, settled = json.loads(line)
-        return cls(path, name, tuple(passwords), settled)
+        path, name, size, passwords, settled = json.loads(line)
+        return cls(path, name, size, tuple(passwords), settled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +64,14 @@ class ReadFile:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A worker now turns to the file itself (``member`` "") or to a member."""
+    """A worker now turns to a file inside the file."""
 
     member: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """A part of the work is done; the limit of time begins anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +79,21 @@ class Done:
     """Everything that the request asked for has been sent."""
 
 
-Frame = ReadFile | Begun | Done
+Frame = ReadFile | Begun | Alive | Done
 
 
 def send(stream: BinaryIO, frame: Frame) -> None:
-    """Write one frame."""
+    """Write one frame.
+
+    What was read of the file itself goes with the `Done` that follows it. All else goes at once, so that
+    the parent knows what a worker was at when it ended.
+    """
     body: list[bytes] = []
     header: dict[str, Any]
     if isinstance(frame, Begun):
         header = {"begun": frame.member}
-    elif isinstance(frame, Done):
-        header = {"done": True}
+    elif isinstance(frame, (Alive, Done)):
+        header = {"done": isinstance(frame, Done)}
     else:
         header = {
             "file": [frame.member, frame.status, frame.reason, frame.parser, frame.sha256, frame.size],
@@ -95,7 +108,8 @@ def send(stream: BinaryIO, frame: Frame) -> None:
     stream.write(encoded)
     for part in body:
         stream.write(part)
-    stream.flush()
+    if not (isinstance(frame, ReadFile) and not frame.member):
+        stream.flush()
 
 
 def receive(stream: BinaryIO, text_limit: int) -> Frame:
@@ -112,7 +126,7 @@ def receive(stream: BinaryIO, text_limit: int) -> Frame:
     if "begun" in header:
         return Begun(header["begun"])
     if "done" in header:
-        return Done()
+        return Done() if header["done"] else Alive()
     member, status, reason, parser, sha256, length = header["file"]
     document = None
     if "document" in header:

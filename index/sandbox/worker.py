@@ -11,17 +11,17 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from index.errors import CorruptError, EmptyFileError, ParseError
 from index.model import Document, Member
-from index.parsers import Parser, parser_for
+from index.parsers import Parser, parser_for, pulse
 from index.sandbox.confinement import confine
 from index.sandbox.language import language_of
-from index.sandbox.protocol import Begun, Done, Frame, ReadFile, Request, send
+from index.sandbox.protocol import Alive, Begun, Done, Frame, ReadFile, Request, send
 
 DEPTH_LIMIT = 5
 """Archives in archives are opened so many deep."""
@@ -33,6 +33,7 @@ def main() -> None:
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not be taken for an answer
     confine(folder, memory)
+    pulse.listen(lambda: send(answers, Alive()))
     serve(requests, answers)
 
 
@@ -77,7 +78,8 @@ class _Reading:
 
     def read(self, data: bytes, name: str, member: str, depth: int) -> Iterator[Frame]:
         """Read one file. The files inside it come before it, for they may yet spoil it."""
-        yield Begun(member)
+        if member:
+            yield Begun(member)
         sha256, size = hashlib.sha256(data).hexdigest(), len(data)
         key = ""
         try:
@@ -85,7 +87,9 @@ class _Reading:
             key = parser.key
             document = self._parse(parser, data)
             inside = _Inside()
-            yield from self._members(document, member, depth, inside)
+            yield from self._members(_named(document.members, name), member, depth, inside)
+            if inside.problem and not (document.text or inside.found):
+                raise CorruptError(inside.problem)
             notice = _notice(document, inside)
             yield ReadFile(member, "indexed", notice, key, sha256, size, document, language_of(document))
         except ParseError as error:
@@ -104,13 +108,13 @@ class _Reading:
             text.encode()  # half a surrogate pair can't be kept, nor shown
         return document
 
-    def _members(self, document: Document, member: str, depth: int, inside: _Inside) -> Iterator[Frame]:
+    def _members(self, members: Iterable[Member], outer: str, depth: int, inside: _Inside) -> Iterator[Frame]:
         try:
-            for each in document.members:
+            for each in members:
                 if depth == DEPTH_LIMIT:
                     raise CorruptError(f"archives are nested more than {DEPTH_LIMIT} deep")
                 inside.found += 1
-                place = f"{member}!/{each.path}" if member else each.path
+                place = f"{outer}!/{each.path}" if outer else each.path
                 if place in self._settled:
                     inside.read += self._settled[place]
                     continue
@@ -118,9 +122,7 @@ class _Reading:
                     yield frame
                     if isinstance(frame, ReadFile) and frame.member == place:
                         inside.read += frame.status == "indexed"
-        except ParseError as error:
-            if not document.text and not inside.found:
-                raise
+        except ParseError as error:  # what came before it is kept
             inside.problem = str(error)
 
     def _member(self, member: Member, place: str, depth: int) -> Iterator[Frame]:
@@ -129,6 +131,12 @@ class _Reading:
         else:
             status, reason = member.problem
             yield ReadFile(place, status, _shown(reason))
+
+
+def _named(members: Iterable[Member], name: str) -> Iterator[Member]:
+    """The members; one without a name has that of the file around it, less its last ending."""
+    for member in members:
+        yield member if member.path else replace(member, path=PurePosixPath(name).stem)
 
 
 def _notice(document: Document, inside: _Inside) -> str:

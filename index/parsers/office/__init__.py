@@ -1,0 +1,1 @@
+"""Office documents: Word, PowerPoint, OpenDocument, RTF, in their present and earlier forms."""
