@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,9 +28,9 @@ cli = terminal.new_app("Ask a folder of documents in the browser.")
 @cli.command(no_args_is_help=False)
 def serve(
     folder: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
-            help="The documents; their index is brought up to date first.",
+            help="The documents; their index is brought up to date first. Repeatable, with --index.",
             show_default="seeds, if it is there",
         ),
     ] = None,
@@ -43,6 +47,9 @@ def serve(
         str, typer.Option(help="The address to listen on; there is no password: 0.0.0.0 lets everyone in.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes any free one.")] = 7860,
+    watch: Annotated[
+        bool, typer.Option(help="Follow the folder: what is saved there is answered from within seconds.")
+    ] = True,
     reader: ReaderOption = None,
     reranker: RerankerOption = None,
     quiet: terminal.QuietOption = False,
@@ -54,12 +61,33 @@ def serve(
     """
     terminal.set_verbosity(quiet, verbose)
     chosen = _free_port(host, port)  # before a build that may take long
-    with _opened(folder, index, models(reader, reranker), quiet) as qa:
+    folders = _folders(folder, index)
+    with _opened(folders, index, models(reader, reranker), quiet) as qa:
         with terminal.waiting("Loading the models and the page ..."):
             address = _launched(qa, host, chosen)
         terminal.stdout().print(f"Footnote is at {address} (Ctrl-C stops it)", highlight=False)
-        threading.Event().wait()
+        with _followed(folders if watch else [], qa.index_dir):
+            threading.Event().wait()
     return terminal.DONE
+
+
+def _folders(named: list[Path] | None, index: Path | None) -> list[Path]:
+    """The folders to bring up to date; none where an index alone is to be opened as it is."""
+    return named or ([DEFAULT_FOLDER] if index is None and DEFAULT_FOLDER.is_dir() else [])
+
+
+@contextmanager
+def _followed(folders: list[Path], index_dir: Path) -> Iterator[None]:
+    """Have a process of its own follow the folders: reading documents must not slow down the answers."""
+    if not folders:
+        yield
+        return
+    command = [sys.executable, "-m", "index", "watch", *map(str, folders), "--index", str(index_dir)]
+    with subprocess.Popen([*command, "--quiet", "--until-stdin-ends"], stdin=subprocess.PIPE) as follower:
+        try:
+            yield
+        finally:
+            follower.terminate()
 
 
 def _launched(qa: QA, host: str, port: int) -> str:
@@ -80,14 +108,14 @@ def main() -> None:
     terminal.run(cli, "footnote-web")
 
 
-def _opened(folder: Path | None, index: Path | None, chosen: Models, quiet: bool) -> QA:
+def _opened(folders: list[Path], index: Path | None, chosen: Models, quiet: bool) -> QA:
     """Open the index: as it is where only it is named, else after an update from the folder."""
     from qa import QA
 
-    if folder is None and (index is not None or not DEFAULT_FOLDER.is_dir()):
+    if not folders:
         return QA.open(terminal.find_index(index), **chosen)
     with terminal.progress(quiet) as progress:
-        return QA.from_folder(folder or DEFAULT_FOLDER, index, progress=progress, **chosen)
+        return QA.from_folder(folders, index, progress=progress, **chosen)
 
 
 def _free_port(host: str, port: int) -> int:

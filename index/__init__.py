@@ -5,7 +5,7 @@
 >>> index = open_index(report.index_dir)  # doctest: +SKIP
 """
 
-from index.builder import default_index_dir, purge, rebuild, recorded_options, update
+from index.builder import Folders, default_index_dir, purge, rebuild, recorded_options, update
 from index.chunking import ChunkSettings, embedded_text
 from index.compiled import compiled_model
 from index.encoder import DEFAULT_ENCODER, Encoder, load_encoder
@@ -63,6 +63,7 @@ __all__ = [
     "EncoderError",
     "EncryptedError",
     "FolderError",
+    "Folders",
     "FootnoteError",
     "Index",
     "IndexDamagedError",

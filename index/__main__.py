@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from dataclasses import asdict
 from pathlib import Path
+from threading import Event, Thread
 from typing import Annotated
 
 import typer
@@ -149,6 +151,9 @@ def watch_command(
     follow_symlinks: FollowOption = None,
     password_file: PasswordOption = None,
     file_time: TimeOption = DEFAULT_LIMITS.seconds,
+    until_stdin_ends: Annotated[
+        bool, typer.Option(help="End with the program that started this and holds its stdin.")
+    ] = False,
     quiet: terminal.QuietOption = False,
     verbose: terminal.VerboseOption = False,
 ) -> int:
@@ -169,6 +174,7 @@ def watch_command(
         passwords=_passwords(password_file),
         limits=Limits(seconds=file_time),
         trouble=lambda error: terminal.complain(str(error)),
+        stop=_stdin_ended() if until_stdin_ends else None,
     )
     named = ", ".join(str(folder) for folder in folders)
     with terminal.waiting(f"Reading {named} ..."):
@@ -180,6 +186,19 @@ def watch_command(
         if report.published and not quiet:
             _tell_changes(report)
     return terminal.DONE
+
+
+def _stdin_ended() -> Event:
+    """An event that is set once stdin is closed."""
+    ended = Event()
+
+    def read() -> None:
+        while sys.stdin.buffer.read(1):
+            pass
+        ended.set()
+
+    Thread(target=read, daemon=True).start()
+    return ended
 
 
 @app.command("status")
@@ -322,6 +341,10 @@ def _tell(report: BuildReport, quiet: bool) -> int:
     parts = [f"{report.counts[s]:,} {s}" for s in STATUSES if report.counts.get(s)]
     out = terminal.stdout()
     out.print(f"{', '.join(parts) or 'no documents'}: {report.passages:,} passages", highlight=False)
+    left = sum(count for status, count in report.counts.items() if status not in ("indexed", "failed"))
+    if left:
+        said = "1 file was" if left == 1 else f"{left:,} files were"
+        out.print(f"{said} not indexed; `python -m index status` says why", highlight=False)
     out.print(
         f"{_moves(report)}; {report.embedded:,} passages embedded; {report.seconds:.1f} s; "
         f"index in {report.index_dir}, snapshot {report.snapshot}",

@@ -308,12 +308,13 @@ class Catalog:
 
     # -- passages ----------------------------------------------------------------------------
 
-    def add_passages(self, content: int, passages: Iterable[Passage]) -> None:
-        """Insert the passages of a content."""
+    def add_passages(self, content: int, passages: Iterable[Passage]) -> int:
+        """Insert the passages of a content, as they are made; return how many they were."""
+        before = self._connection.total_changes
         self._write(
             "INSERT INTO passages (content, start, end, page, heading, sentences, context, text, page_label) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
+            (
                 (
                     content,
                     passage.start,
@@ -326,8 +327,9 @@ class Catalog:
                     passage.page_label,
                 )
                 for passage in passages
-            ],
+            ),
         )
+        return self._connection.total_changes - before
 
     def last_passage_id(self) -> int:
         """The highest passage id ever given out."""

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Protocol
 
 from index.errors import EncoderError
@@ -21,6 +22,7 @@ CONTEXT_SEPARATOR = " > "
 HEADER_TOKENS = 48
 """The most of a table's header row that is repeated before rows without it."""
 
+TOKENIZED_AT_ONCE = 1_000
 CHARACTERS_PER_TOKEN = 8
 """A word of more than 100 letters is one unknown piece to WordPiece; longer text than this per
 piece is counted by its characters instead, so that no passage grows without bound."""
@@ -68,8 +70,8 @@ class _Unit:
     block: Block
 
 
-def chunk(document: Document, tokenizer: Tokenizer, settings: ChunkSettings) -> list[Passage]:
-    """Split ``document`` into passages.
+def chunk(document: Document, tokenizer: Tokenizer, settings: ChunkSettings) -> Iterator[Passage]:
+    """Split ``document`` into passages, which are made one by one: a book of them takes no memory.
 
     Raises:
         EncoderError: the encoder reads fewer word pieces than ``settings`` ask for.
@@ -81,15 +83,13 @@ def chunk(document: Document, tokenizer: Tokenizer, settings: ChunkSettings) -> 
             f"{settings.context_tokens} pieces of context; choose an encoder that reads more"
         )
     page_of = _page_finder(document.pages)
-    passages: list[Passage] = []
     for section in document.sections:
         context = _context(document.title, section.heading, tokenizer, settings.context_tokens)
         for blocks in _by_page(section, page_of):
             headers = _headers(document.text, blocks, tokenizer)
-            units = list(_units(document.text, blocks, headers, tokenizer, budget))
+            units = _units(document.text, blocks, headers, tokenizer, budget)
             for group, header in _pack(units, headers, budget, settings.overlap_tokens):
-                passages.append(_passage(document.text, group, section, page_of, (context, header), headers))
-    return passages
+                yield _passage(document.text, group, section, page_of, (context, header), headers)
 
 
 def embedded_text(passage: Passage) -> str:
@@ -204,17 +204,8 @@ def _units(
     tokenizer: Tokenizer,
     budget: int,
 ) -> Iterator[_Unit]:
-    spans: list[tuple[Span, Block]] = []
-    for block in blocks:
-        if block.kind in ("prose", "item"):
-            spans.extend((span, block) for span in sentence_spans(text, block.start, block.end))
-        else:
-            span = _trimmed(text, block.start, block.end)
-            if span[0] < span[1]:
-                spans.append((span, block))
-    lengths = tokenizer.token_offsets([text[start:end] for (start, end), _ in spans])
     before: int | None = None
-    for ((start, end), block), offsets in zip(spans, lengths, strict=True):
+    for start, end, block, offsets in _tokenized(text, blocks, tokenizer):
         gap = 0 if before is None else _gap(text[before:start], tokenizer)
         tokens = _tokens_in(len(offsets), end - start)
         room = budget - headers[block.header][1] if block.header else budget
@@ -224,6 +215,26 @@ def _units(
             for piece_start, piece_end, pieces in _split_long(text, start, end, tokenizer, room):
                 yield _Unit(piece_start, piece_end, pieces, gap if piece_start == start else 0, block)
         before = end
+
+
+def _tokenized(
+    text: str, blocks: Iterable[Block], tokenizer: Tokenizer
+) -> Iterator[tuple[int, int, Block, list[Span]]]:
+    """Sentences, rows and pieces of code with their word pieces, as many at once as tokenizers like."""
+    spans = (
+        (span, block)
+        for block in blocks
+        for span in (
+            sentence_spans(text, block.start, block.end)
+            if block.kind in ("prose", "item")
+            else [_trimmed(text, block.start, block.end)]
+        )
+        if span[0] < span[1]
+    )
+    while batch := list(islice(spans, TOKENIZED_AT_ONCE)):
+        lengths = tokenizer.token_offsets([text[start:end] for (start, end), _ in batch])
+        for ((start, end), block), offsets in zip(batch, lengths, strict=True):
+            yield start, end, block, offsets
 
 
 def _gap(between: str, tokenizer: Tokenizer) -> int:
@@ -280,7 +291,7 @@ def _continues(text: str, place: int) -> bool:
 
 
 def _pack(
-    units: Sequence[_Unit], headers: Mapping[Span, tuple[str, int]], budget: int, overlap: int
+    units: Iterable[_Unit], headers: Mapping[Span, tuple[str, int]], budget: int, overlap: int
 ) -> Iterator[tuple[list[_Unit], str]]:
     """Group units into passages; with each, the header row that its table rows miss."""
     group: list[_Unit] = []

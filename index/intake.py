@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -11,9 +12,9 @@ from datetime import UTC, datetime
 
 from index.catalog import Catalog, FileRow
 from index.chunking import ChunkSettings, Tokenizer, chunk
-from index.errors import EncoderError, ParseError
+from index.errors import EncoderError, IndexDamagedError, ParseError
 from index.languages import language_notice
-from index.model import Passage, Status
+from index.model import Status
 from index.parsers import parser_for
 from index.sandbox import DEFAULT_LIMITS, Limits, ReadFile, Request, read_files
 from index.scan import FoundFile
@@ -25,6 +26,7 @@ FRESH_NS = 2_000_000_000
 """A file that changed within 2 s before it was last seen may have changed once more without a new
 mtime (clocks of file systems are coarse), so its bytes are compared."""
 
+_NOTHING: tuple[Status, str] = ("empty", "there is no text in it to index")
 COMMIT_SECONDS = 2.0
 """A build that is stopped loses no more than what it read in so long."""
 
@@ -181,7 +183,7 @@ def _rows(
     settled: deque[tuple[FileRow, list[FileRow]]] = deque()
     waiting: deque[FileRow] = deque()
 
-    def requests() -> Iterator[tuple[Request, int]]:
+    def requests() -> Iterator[Request]:
         for file in files:
             row = _unread(file)
             refused = _refusal(file)
@@ -191,7 +193,7 @@ def _rows(
                 settled.append(same)
             else:
                 waiting.append(row)
-                yield Request(str(file.path.absolute()), file.source, reading.passwords), file.size
+                yield Request(str(file.path.absolute()), file.source, file.size, reading.passwords)
 
     for read in read_files(requests(), reading.limits):
         yield from _drained(settled)
@@ -256,20 +258,19 @@ def _content(catalog: Catalog, file: ReadFile, reading: Reading) -> tuple[int | 
     known = catalog.find_content(file.sha256, file.parser)
     if known is not None and known[1] != "encrypted":
         return known
-    document, status, reason = file.document, file.status, file.reason
-    passages: list[Passage] = []
-    if document is not None:
-        reason = "; ".join(filter(None, [reason, language_notice(file.language, reading.encoder)]))
-        try:
-            passages = chunk(document, reading.tokenizer, reading.settings)
-        except EncoderError:
-            raise
-        except Exception as error:  # a document that can't be cut costs itself, and is reported
-            status, reason = "failed", f"it can't be cut into passages ({type(error).__name__}: {error})"
-            document = None
-        else:
-            if document.text and not passages:
-                status, reason, document = "empty", "there is no text in it to index", None
-    content = catalog.add_content(file.sha256, file.parser, status, reason, document, file.language)
-    catalog.add_passages(content, passages)
-    return content, status, reason
+    if file.document is None:
+        content = catalog.add_content(file.sha256, file.parser, file.status, file.reason)
+        return content, file.status, file.reason
+    reason = "; ".join(filter(None, [file.reason, language_notice(file.language, reading.encoder)]))
+    content = catalog.add_content(file.sha256, file.parser, "indexed", reason, file.document, file.language)
+    passages = chunk(file.document, reading.tokenizer, reading.settings)
+    try:
+        if catalog.add_passages(content, passages) or not file.document.text:
+            return content, "indexed", reason
+        status, reason = _NOTHING
+    except (EncoderError, sqlite3.Error, IndexDamagedError):
+        raise
+    except Exception as error:  # a document that can't be cut costs itself, and is reported
+        status, reason = "failed", f"it can't be cut into passages ({type(error).__name__}: {error})"
+    catalog.remove_contents([content])
+    return catalog.add_content(file.sha256, file.parser, status, reason), status, reason

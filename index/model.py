@@ -65,6 +65,8 @@ class Page:
 class Member:
     """A file inside a file: a member of an archive (``path`` within it) or an attachment.
 
+    A ``path`` of "" stands for the name of the file around it, without its last ending (notes.txt.gz).
+
     ``problem`` says why there is no ``data``, with the status that the member gets.
     """
 

@@ -14,6 +14,7 @@ from typing import Self, TypeVar
 from index import (
     DocumentStatus,
     Encoder,
+    Folders,
     Index,
     IndexStatus,
     Progress,
@@ -113,7 +114,7 @@ class QA:
     @classmethod
     def from_folder(
         cls,
-        folder: str | Path,
+        folder: Folders,
         index_dir: str | Path | None = None,
         *,
         encoder: Encoder | None = None,
@@ -121,7 +122,7 @@ class QA:
         reranker: Reranker | None = None,
         progress: Progress | None = None,
     ) -> Self:
-        """Bring the index of ``folder`` up to date, making it if absent, and open it.
+        """Bring the index of a folder (or several) up to date, making it if absent, and open it.
 
         Raises:
             FolderError: the folder is missing or is no folder.

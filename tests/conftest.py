@@ -56,8 +56,8 @@ settings.load_profile("footnote")
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have parsers run in the test's own process, where they can be replaced."""
 
-    def read_files(requests: Iterable[tuple[Request, int]], limits: Limits) -> Iterator[list[ReadFile]]:
-        for request, _ in requests:
+    def read_files(requests: Iterable[Request], limits: Limits) -> Iterator[list[ReadFile]]:
+        for request in requests:
             yield [frame for frame in worker.read(request) if isinstance(frame, ReadFile)]
 
     monkeypatch.setattr(intake, "read_files", read_files)

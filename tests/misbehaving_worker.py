@@ -14,6 +14,7 @@ from pathlib import Path
 from index import parsers
 from index.errors import CorruptError
 from index.model import Block, Document, Member, Section
+from index.parsers import pulse
 from index.sandbox import worker
 
 
@@ -23,6 +24,12 @@ def words(text: str) -> Document:
 
 def hang(rest: str) -> None:
     time.sleep(600)
+
+
+def plod(rest: str) -> None:
+    for _ in range(6):
+        time.sleep(0.5)
+        pulse.beat()
 
 
 def crash(rest: str) -> None:
@@ -83,6 +90,7 @@ def cut_off() -> Iterator[Member]:
 
 ORDERS: dict[str, Callable[[str], Document | None]] = {
     "hang": hang,
+    "plod": plod,
     "crash": crash,
     "exit": leave,
     "print": chatter,
@@ -104,7 +112,8 @@ def parse(data: bytes, passwords: Sequence[str]) -> Document:
     return ORDERS[order](rest) or words("read " + rest)
 
 
-parsers.PARSERS = (*parsers.PARSERS, parsers.Parser("odd", 1, (".odd",), parse))
+PARSER = parsers.Parser("odd", 1, (".odd",), "tests.misbehaving_worker:parse", lockable=True)
 
 if __name__ == "__main__":
+    parsers.PARSERS = (*parsers.PARSERS, PARSER)
     sys.exit(worker.main())

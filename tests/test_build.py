@@ -93,8 +93,8 @@ def rows(index_dir: Path) -> dict[str, DocumentStatus]:
 
 
 def forbid_parsing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(requests: Iterable[tuple[Request, int]], limits: Limits) -> list[list[ReadFile]]:
-        assert [request.name for request, _ in requests] == []
+    def refuse(requests: Iterable[Request], limits: Limits) -> list[list[ReadFile]]:
+        assert [request.name for request in requests] == []
         return []
 
     monkeypatch.setattr(intake, "read_files", refuse)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index import ChunkSettings, Document, Encoder, EncoderError, Passage, load_encoder
-from index.chunking import chunk, embedded_text, sentence_spans
+from index.chunking import Tokenizer, chunk, embedded_text, sentence_spans
 from index.model import Block, Page, Section
 from index.parsers.text import parse
 
@@ -39,6 +39,10 @@ TOUGH = {
 sentences = st.lists(st.tuples(st.sampled_from(ATOMS), st.sampled_from(GAPS)), min_size=1, max_size=60).map(
     lambda pairs: "".join(atom + gap for atom, gap in pairs)
 )
+
+
+def cut(read: Document, tokenizer: Tokenizer, settings: ChunkSettings) -> list[Passage]:
+    return list(chunk(read, tokenizer, settings))
 
 
 @pytest.fixture(scope="module")
@@ -119,12 +123,12 @@ def longest(passages: Sequence[Passage], tokenizer: Encoder) -> int:
 @given(read=documents())
 def test_passages_are_exact_complete_and_in_one_place(read: Document) -> None:
     for settings in (SETTINGS, SMALL):
-        check(read, chunk(read, TinyEncoder(), settings))
+        check(read, cut(read, TinyEncoder(), settings))
 
 
 @given(read=documents())
 def test_the_real_tokenizer_reads_every_passage_whole(real: Encoder, read: Document) -> None:
-    passages = chunk(read, real, SETTINGS)
+    passages = cut(read, real, SETTINGS)
     check(read, passages)
     assert not passages or longest(passages, real) <= real.max_tokens
 
@@ -136,14 +140,14 @@ def test_text_files_keep_their_offsets(bodies: list[str], joint: str) -> None:
     text = ("Words. " + joint.join(bodies)).removeprefix("\ufeff")
     read = parse(text.encode())
     assert read.text == text
-    check(read, chunk(read, TinyEncoder(), SMALL))
+    check(read, cut(read, TinyEncoder(), SMALL))
 
 
 @pytest.mark.parametrize("text", TOUGH.values(), ids=TOUGH)
 @pytest.mark.parametrize("title", [None, "A title of some length"])
 def test_no_text_makes_a_passage_too_long(tokenizer: Encoder, text: str, title: str | None) -> None:
     read = document((("Heading",), [text]), title=title)
-    passages = chunk(read, tokenizer, SETTINGS)
+    passages = cut(read, tokenizer, SETTINGS)
     check(read, passages)
     assert longest(passages, tokenizer) <= tokenizer.max_tokens
     assert max(len(passage.text) for passage in passages) < 2_000  # an unknown word is one piece
@@ -156,25 +160,25 @@ def test_no_text_makes_a_passage_too_long(tokenizer: Encoder, text: str, title: 
 )
 def test_marks_between_blocks_count(real: Encoder, text: str) -> None:
     read = parse(text.encode())
-    assert longest(chunk(read, real, SETTINGS), real) <= real.max_tokens
+    assert longest(cut(read, real, SETTINGS), real) <= real.max_tokens
 
 
 def test_the_rest_of_a_cut_word_counts(real: Encoder) -> None:
     read = document(((), ["q" * 1_760 + " " + "a " * 600]))
-    assert longest(chunk(read, real, SETTINGS), real) <= real.max_tokens
+    assert longest(cut(read, real, SETTINGS), real) <= real.max_tokens
 
 
 def test_characters_are_not_cut_apart() -> None:
     for text in (FAMILY * 900, "e\u0301\u0323" * 3_000, "👍🏽" * 900):
         shifted = [document(((), ["." * n + text])) for n in range(5)]
-        for passage in [p for read in shifted for p in chunk(read, TinyEncoder(), SETTINGS)]:
+        for passage in [p for read in shifted for p in cut(read, TinyEncoder(), SETTINGS)]:
             assert passage.text[0] not in "\u200d\u0301\u0323\U0001f3fd"
             assert passage.text[-1] != "\u200d"
 
 
 def test_sections_and_pages_are_not_mixed() -> None:
     read = document((("A",), ["One."]), (("B",), ["Two.", "Three."]), page_each=2)
-    passages = chunk(read, TinyEncoder(), SETTINGS)
+    passages = cut(read, TinyEncoder(), SETTINGS)
     assert [(p.text, p.heading, p.page) for p in passages] == [
         ("One.", ("A",), 1),
         ("Two.", ("B",), 1),
@@ -184,22 +188,22 @@ def test_sections_and_pages_are_not_mixed() -> None:
 
 def test_context_is_title_and_heading_path() -> None:
     read = document((("Part", "Chapter"), ["Text."]), title="The\n Book")
-    (passage,) = chunk(read, TinyEncoder(), SETTINGS)
+    (passage,) = cut(read, TinyEncoder(), SETTINGS)
     assert passage.context == "The Book > Part > Chapter"
     assert embedded_text(passage) == "The Book > Part > Chapter\nText."
-    (plain,) = chunk(document(((), ["Text."])), TinyEncoder(), SETTINGS)
+    (plain,) = cut(document(((), ["Text."])), TinyEncoder(), SETTINGS)
     assert embedded_text(plain) == "Text."
 
 
 def test_long_context_keeps_its_ends(tokenizer: Encoder) -> None:
     path = ("First", *[f"middle part {n}" for n in range(40)], "Last")
-    (passage,) = chunk(document((path, ["Text."]), title="Book"), tokenizer, SETTINGS)
+    (passage,) = cut(document((path, ["Text."]), title="Book"), tokenizer, SETTINGS)
     assert passage.context.startswith("Book > middle part")
     assert passage.context.endswith("middle part 39 > Last")
     assert len(tokenizer.token_offsets([passage.context])[0]) <= SETTINGS.context_tokens
     assert passage.heading == path
     endless = document((("last " * 90,), ["Text."]), title="title " * 90)
-    (passage,) = chunk(endless, tokenizer, SETTINGS)
+    (passage,) = cut(endless, tokenizer, SETTINGS)
     assert len(tokenizer.token_offsets([passage.context])[0]) <= SETTINGS.context_tokens
     assert passage.context.startswith("title title")
     assert passage.context.endswith("last last")
@@ -216,7 +220,7 @@ def table(header: str, rows: Sequence[str]) -> Document:
 def test_rows_without_their_header_get_it_in_the_context() -> None:
     rows = [f"| item {n} | {n * 3} | on stock |" for n in range(60)]
     read = table("| name | price | state |", rows)
-    passages = chunk(read, TinyEncoder(), SETTINGS)
+    passages = cut(read, TinyEncoder(), SETTINGS)
     check(read, passages)
     assert passages[0].context == "Table"
     assert {p.context for p in passages[1:]} == {"Table\n| name | price | state |"}
@@ -226,14 +230,14 @@ def test_rows_without_their_header_get_it_in_the_context() -> None:
 
 
 def test_header_and_row_fit_together(real: Encoder) -> None:
-    passages = chunk(table("表" * 150, ["cell " * 200] * 2), real, SETTINGS)
+    passages = cut(table("表" * 150, ["cell " * 200] * 2), real, SETTINGS)
     assert longest(passages, real) <= real.max_tokens
 
 
 def test_overlap_is_whole_sentences_within_bounds() -> None:
     text = " ".join(f"The sentence number {n} has nine words in it." for n in range(100))
     tokenizer = TinyEncoder()
-    passages = chunk(document(((), [text])), tokenizer, SETTINGS)
+    passages = cut(document(((), [text])), tokenizer, SETTINGS)
     assert len(passages) > 3
     for before, after in pairwise(passages):
         shared = sorted(set(before.sentences) & set(after.sentences))
@@ -242,7 +246,7 @@ def test_overlap_is_whole_sentences_within_bounds() -> None:
         assert 0 < pieces <= SETTINGS.overlap_tokens
     assert not any(
         set(a.sentences) & set(b.sentences)
-        for a, b in pairwise(chunk(document(((), [text])), tokenizer, ChunkSettings(overlap_tokens=0)))
+        for a, b in pairwise(cut(document(((), [text])), tokenizer, ChunkSettings(overlap_tokens=0)))
     )
 
 
@@ -250,14 +254,14 @@ def test_encoder_that_reads_too_little_is_refused() -> None:
     encoder = TinyEncoder()
     encoder.max_tokens = 63
     with pytest.raises(EncoderError, match="reads 63 word pieces"):
-        chunk(document(((), ["Text."])), encoder, SETTINGS)
+        cut(document(((), ["Text."])), encoder, SETTINGS)
 
 
 def test_passages_shrink_to_a_smaller_encoder() -> None:
     encoder = TinyEncoder()
     encoder.max_tokens = 70
     read = document((("H",), ["word " * 500]), title="title " * 100)
-    passages = chunk(read, encoder, SETTINGS)
+    passages = cut(read, encoder, SETTINGS)
     check(read, passages)
     assert longest(passages, encoder) <= 70
 

@@ -36,7 +36,7 @@ OWNERS = {
         "index/encoder/torch_model.py",
     },
     "scipy": {"qa/calibrate.py"},
-    "pypdfium2": {"index/parsers/pdf.py"},
+    "pypdfium2": {"index/parsers/pdf/pages.py"},
     "selectolax": {"index/parsers/html.py"},
     "portalocker": {"index/snapshot.py"},
     "sentencex": {"index/chunking.py"},

@@ -103,11 +103,9 @@ def test_the_extension_chooses(source: str, name: str) -> None:
     assert parser_for(source).name == name
 
 
-@pytest.mark.parametrize(
-    ("source", "named"), [("a.xyz", r"\.xyz"), ("dir.txt/a.b.EXE", r"\.exe")]
-)
+@pytest.mark.parametrize(("source", "named"), [("a.xyz", r"\.xyz"), ("dir.txt/a.b.EXE", r"\.exe")])
 def test_other_extensions_are_unsupported(source: str, named: str) -> None:
-    with pytest.raises(UnsupportedError, match=rf"{named}.*\.htm.*\.md.*\.pdf.*\.txt"):
+    with pytest.raises(UnsupportedError, match=rf"{named} files are not supported; save it as"):
         parser_for(source)
 
 

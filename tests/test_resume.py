@@ -47,11 +47,11 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that were read, as builds go on."""
     names: list[str] = []
 
-    def noted(requests: Iterable[tuple[Request, int]], limits: Limits) -> Iterable[list[ReadFile]]:
-        def passed() -> Iterable[tuple[Request, int]]:
-            for request, size in requests:
+    def noted(requests: Iterable[Request], limits: Limits) -> Iterable[list[ReadFile]]:
+        def passed() -> Iterable[Request]:
+            for request in requests:
                 names.append(request.name)
-                yield request, size
+                yield request
 
         return really_read(passed(), limits)
 

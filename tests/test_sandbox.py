@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from index.model import Block, Document, Page, Section
 from index.sandbox import Limits, ReadFile, Request, pool, protocol, read_files
-from index.sandbox.protocol import Begun, Done, receive, send
+from index.sandbox.protocol import Alive, Begun, Done, receive, send
 
 from . import misbehaving_worker
 from .conftest import TEXTS, write_files
@@ -29,7 +29,7 @@ def _misbehaving() -> Iterator[None]:
     """Workers with the odd parsers; none of them is left for other tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool, "COMMAND", (sys.executable, "-P", "-m", "tests.misbehaving_worker"))
-        patch.setattr(pool, "parser_for", misbehaving_worker.parsers.parser_for)
+        patch.setattr(pool, "parser_for", lambda name: misbehaving_worker.PARSER)
         yield
 
 
@@ -39,7 +39,7 @@ def read(tmp_path: Path) -> Read:
 
     def files(contents: dict[str, str], limits: Limits = LIMITS) -> dict[str, ReadFile]:
         write_files(tmp_path, contents)
-        requests = [(Request(str(tmp_path / name), name), len(text)) for name, text in contents.items()]
+        requests = [Request(str(tmp_path / name), name) for name in contents]
         found = {}
         for name, held in zip(contents, read_files(requests, limits), strict=True):
             assert held[-1].member == ""
@@ -75,6 +75,10 @@ def test_a_hang_ends_at_its_limit(read: Read) -> None:
     assert found["a.odd"].reason == "reading it took longer than 1 s"
     assert found["b.odd"].status == "indexed"
     assert time.monotonic() - started < 30
+
+
+def test_a_parser_that_goes_on_from_part_to_part_may_take_longer(read: Read) -> None:
+    assert read({"a.odd": "plod\nit all"}, Limits(seconds=1.5))["a.odd"].document.text == "read it all"
 
 
 @pytest.mark.parametrize("order", ["write", "delete"])
@@ -134,7 +138,7 @@ def test_archives_are_opened_five_deep(read: Read) -> None:
 
 
 def test_file_that_went_away(tmp_path: Path) -> None:
-    (found,) = read_files([(Request(str(tmp_path / "gone.odd"), "gone.odd"), 1)], LIMITS)
+    (found,) = read_files([Request(str(tmp_path / "gone.odd"), "gone.odd")], LIMITS)
     assert [(file.status, file.reason, file.sha256) for file in found] == [
         ("failed", "the file can't be read: No such file or directory", None)
     ]
@@ -142,7 +146,7 @@ def test_file_that_went_away(tmp_path: Path) -> None:
 
 def test_an_interrupted_build_waits_for_nobody(tmp_path: Path) -> None:
     write_files(tmp_path, {"a.odd": "words\none", "b.odd": "hang", "c.odd": "hang"})
-    requests = [(Request(str(tmp_path / name), name), 1) for name in ("a.odd", "b.odd", "c.odd")]
+    requests = [Request(str(tmp_path / name), name) for name in ("a.odd", "b.odd", "c.odd")]
     started = time.monotonic()
     reading = read_files(requests, Limits(seconds=600))
     assert next(reading)[0].document.text == "read one"
@@ -177,10 +181,10 @@ DOCUMENTS = st.builds(
 def test_a_document_survives_the_way_to_the_parent(document: Document) -> None:
     stream = io.BytesIO()
     file = ReadFile("b.zip!/ü.txt", "indexed", "told", "odd/1", "ab", 7, document, "en")
-    for frame in (Begun("b.zip!/ü.txt"), file, Done()):
+    for frame in (Begun("b.zip!/ü.txt"), file, Alive(), Done()):
         send(stream, frame)
     stream.seek(0)
-    assert [receive(stream, 10_000) for _ in range(3)] == [Begun("b.zip!/ü.txt"), file, Done()]
+    assert [receive(stream, 10_000) for _ in range(4)] == [Begun("b.zip!/ü.txt"), file, Alive(), Done()]
     with pytest.raises(EOFError):
         receive(stream, 10_000)
 
