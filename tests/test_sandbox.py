@@ -195,6 +195,15 @@ def test_a_worker_cannot_claim_a_header_without_end(monkeypatch: pytest.MonkeyPa
         receive(io.BytesIO(b"\xff" * 8 + b"{}"), 10)
 
 
+def test_a_worker_whose_parent_is_gone_ends_and_cleans_up(read: Read) -> None:
+    read({"a.odd": "scratch"})
+    worker = pool._IDLE.pop()
+    worker._process.stdin.close()
+    assert worker._process.wait(10) == 0
+    assert not Path(worker._folder).exists()
+    worker.kill()
+
+
 def test_workers_leave_no_folder_behind(read: Read) -> None:
     read({"a.odd": "scratch"})
     folders = [worker._folder for worker in pool._IDLE]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -32,9 +33,13 @@ def main() -> None:
     folder, memory = Path(sys.argv[1]), int(sys.argv[2])
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not be taken for an answer
+    sys.dont_write_bytecode = True  # modules are imported when their first file comes, and then it may not
     confine(folder, memory)
     pulse.listen(lambda: send(answers, Alive()))
-    serve(requests, answers)
+    try:
+        serve(requests, answers)
+    finally:  # a parent that was killed can't do it
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
