@@ -193,7 +193,9 @@ def _rows(
                 settled.append(same)
             else:
                 waiting.append(row)
-                yield Request(str(file.path.absolute()), file.source, file.size, reading.passwords)
+                yield Request(
+                    str(file.path.absolute()), file.source, file.size, file.mtime_ns, reading.passwords
+                )
 
     for read in read_files(requests(), reading.limits):
         yield from _drained(settled)

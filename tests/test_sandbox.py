@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from index.model import Block, Document, Page, Section
 from index.sandbox import Limits, ReadFile, Request, pool, protocol, read_files
-from index.sandbox.protocol import Alive, Begun, Done, receive, send
+from index.sandbox.protocol import Alive, Begun, Done, NonsenseError, TooLargeError, receive, send
 
 from . import misbehaving_worker
 from .conftest import TEXTS, write_files
@@ -55,7 +56,7 @@ def read(tmp_path: Path) -> Read:
         ("crash", "the parser crashed at it (SIGSEGV)"),
         ("exit", "the parser ended at it (exit code 7)"),
         ("eat", "it takes more memory than a parser may use"),
-        ("long", "its text is too large (2,000,000 bytes of text)"),
+        ("long", "too large: 2,000,000 bytes of text"),
         ("connect", "a parser tried socket."),
         ("start", "a parser tried to start 'true'"),
     ],
@@ -161,18 +162,24 @@ def test_a_worker_is_used_again(read: Read) -> None:
     assert set(before) & set(pool._IDLE)
 
 
+CLEAN = TEXTS.map(lambda text: "x" + text.replace("\0", ""))
 DOCUMENTS = st.builds(
     lambda text, title, cut: Document(
         title,
         text,
-        (Section(("A", "b"), (Block(0, cut, "row", (0, 1)), Block(cut, len(text)))),),
-        pages=(Page(1, 0, cut, "i", b"\0\xff"), Page(2, cut, len(text))),
+        (
+            Section(
+                ("A", "b"),
+                (Block(0, min(cut, len(text)), "row", (0, 1)), Block(min(cut, len(text)), len(text))),
+            ),
+        ),
+        pages=(Page(1, 0, min(cut, len(text)), "i", b"\0\xff"), Page(2, min(cut, len(text)), len(text))),
         notice="told",
         author="Zoë",
         date="2026-01-02",
     ),
-    TEXTS,
-    st.none() | TEXTS,
+    CLEAN,
+    st.none() | CLEAN,
     st.integers(0, 60),
 )
 
@@ -180,7 +187,7 @@ DOCUMENTS = st.builds(
 @given(DOCUMENTS)
 def test_a_document_survives_the_way_to_the_parent(document: Document) -> None:
     stream = io.BytesIO()
-    file = ReadFile("b.zip!/ü.txt", "indexed", "told", "odd/1", "ab", 7, document, "en")
+    file = ReadFile("b.zip!/ü.txt", "indexed", "told", "odd/1", "ab" * 32, 7, document, "en")
     for frame in (Begun("b.zip!/ü.txt"), file, Alive(), Done()):
         send(stream, frame)
     stream.seek(0)
@@ -189,9 +196,92 @@ def test_a_document_survives_the_way_to_the_parent(document: Document) -> None:
         receive(stream, 10_000)
 
 
+def framed(header: object, body: bytes = b"") -> io.BytesIO:
+    encoded = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return io.BytesIO(len(encoded).to_bytes(8, "big") + encoded + body)
+
+
+def told(**changes: object) -> dict[str, object]:
+    """The header of a sound frame with four letters of text, less sound where it is changed."""
+    document = {
+        "title": None,
+        "author": None,
+        "date": None,
+        "notice": "",
+        "pages": [[1, 0, 4, None]],
+        "sections": [[["A"], [[0, 2, "prose", None], [2, 4, "row", [0, 2]]]]],
+    }
+    file = {"member": "", "status": "indexed", "reason": "", "parser": "odd/1", "sha256": None, "size": 4}
+    header = {"language": "en", "lengths": [4, 0]} | {
+        k: v for k, v in changes.items() if k in ("language", "lengths")
+    }
+    document |= {k: v for k, v in changes.items() if k in document}
+    file |= {k: v for k, v in changes.items() if k in file}
+    return header | {"file": list(file.values()), "document": document}
+
+
+def test_a_sound_frame_is_taken() -> None:
+    assert receive(framed(told(), b"text"), 10).document.text == "text"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"[" * 200_000,
+        b"not json",
+        b"\xff",
+        7,
+        None,
+        [],
+        {},
+        {"begun": 7},
+        {"begun": "../x"},
+        {"begun": "a\0"},
+        {"file": []},
+        told(member="/etc/x"),
+        told(member="a.zip!/../x"),
+        told(status="hacked"),
+        told(status=["indexed"]),
+        told(reason="\ud800"),
+        told(parser=3),
+        told(sha256="ab"),
+        told(size=-1),
+        told(size=2**63),
+        told(size=1.5),
+        told(language="english!"),
+        told(lengths=[]),
+        told(lengths=[-4, 0]),
+        told(lengths=[4]),
+        told(title={}),
+        told(title="\0"),
+        told(date=2026),
+        told(pages=[["one", 0, 4, None]]),
+        told(pages=[[2, 0, 4, None]]),
+        told(pages=[[1, 0, 5, None]]),
+        told(pages=[[1, -1, 4, None]]),
+        told(sections=[["A", [[0, 2, "prose", None]]]]),
+        told(sections=[[["A"], [[0, 5, "prose", None]]]]),
+        told(sections=[[["A"], [[3, 2, "prose", None]]]]),
+        told(sections=[[["A"], [[2, 4, "prose", None], [0, 2, "prose", None]]]]),
+        told(sections=[[["A"], [[0, 2, "script", None]]]]),
+        told(sections=[[["A"], [[0, 2, "row", [0, 9]]]]]),
+        told(sections=[[["A"], [[True, 2, "row", None]]]]),
+    ],
+)
+def test_a_frame_that_makes_no_sense_is_refused(header: object) -> None:
+    with pytest.raises(NonsenseError):
+        receive(framed(header, b"text"), 10)
+
+
+def test_text_that_cannot_be_kept_is_refused() -> None:
+    for body in (b"te\0t", b"te\xfft"):
+        with pytest.raises(NonsenseError):
+            receive(framed(told(), body), 10)
+
+
 def test_a_worker_cannot_claim_a_header_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "HEADER_LIMIT", 100)
-    with pytest.raises(ValueError, match="a header of"):
+    with pytest.raises(TooLargeError, match="a header of"):
         receive(io.BytesIO(b"\xff" * 8 + b"{}"), 10)
 
 

@@ -21,8 +21,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from index.errors import UnsupportedError
 from index.parsers import parser_for
-from index.sandbox.protocol import Begun, Done, Frame, ReadFile, Request, receive
+from index.sandbox.protocol import (
+    Begun,
+    Done,
+    Frame,
+    NonsenseError,
+    ReadFile,
+    Request,
+    TooLargeError,
+    receive,
+)
 
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = (sys.executable, "-P", "-m", "index.sandbox.worker")
@@ -33,8 +43,17 @@ LOOK_SECONDS = 0.2
 AHEAD_BYTES, AHEAD_FILES = 64_000_000, 128
 """Files are read ahead of the one that is wanted while they are no more and no larger than this together."""
 
+FOLDERS = "footnote-"
+"""How the folders of workers are called, with the number of the process that they belong to."""
+
 CRASHES = 20
-"""After so many of its members have ended a worker, an archive is left."""
+"""After so many crashes an archive is left."""
+
+MEMBERS = 20_000
+"""A file may hold so many files, those of archives within archives included."""
+
+STEPS = 30
+"""An archive, or a scan of many pages, may take so many times as long as one file."""
 
 REQUESTS, LARGE_FILE = 2_000, 20_000_000
 """A worker that has read so many files, or one so large, is replaced: it would keep the memory."""
@@ -45,12 +64,12 @@ class Limits:
     """What reading one file may take.
 
     ``seconds`` is for each file, and each file inside it; ``memory`` is the address space of a worker and
-    ``text`` what it may send for one file, in bytes.
+    ``text`` what a file and all files inside it may give, in bytes.
     """
 
     seconds: float = 120.0
     memory: int = 3_000_000_000
-    text: int = 1_000_000_000
+    text: int = 500_000_000
 
 
 DEFAULT_LIMITS = Limits()
@@ -88,46 +107,117 @@ def read_files(
 
 
 def _read(request: Request, crew: _Crew) -> list[ReadFile]:
-    """Read one file; where a member ends the worker, go on after it with another."""
+    """Read one file; where a member ends the worker, go on after it with another.
+
+    A worker may also end for a reason of its own (the system is short of memory, say), so what ends one is
+    tried once more before it is blamed.
+    """
     found: list[ReadFile] = []
-    for _ in range(CRASHES):
-        worker = crew.acquire()
-        attempt = worker.ask(
-            replace(request, settled={file.member: file.status == "indexed" for file in found})
-        )
-        found += attempt.files
-        if attempt.fault is None:
-            crew.release(worker)
+    suspects: set[str] = set()
+    room, last = crew.limits.text, time.monotonic() + STEPS * crew.limits.seconds
+    for _ in range(2 * CRASHES):
+        if crew.is_dismissed:
             return found
+        worker = crew.acquire()
+        attempt = _Attempt(room, last, MEMBERS - len(found))
+        worker.ask(
+            replace(request, settled={file.member: file.status == "indexed" for file in found}), attempt
+        )
+        room = attempt.room
+        if not attempt.fault:
+            crew.release(worker)
+            return [*found, *attempt.files[:-1], _confirmed(request, attempt.files[-1])]
         crew.lose(worker)
-        if not attempt.begun or crew.is_dismissed:
-            return [*found, _failed(request, attempt.fault)]
-        found.append(ReadFile(attempt.begun[-1], "failed", attempt.fault))
-    return [*found, _failed(request, f"{CRASHES} of the files inside it ended the parser")]
+        found += [file for file in attempt.files if file.member]
+        culprit = attempt.begun[-1] if attempt.begun else ""
+        is_settled = attempt.was_late or culprit in suspects
+        if attempt.is_final or (is_settled and not culprit):
+            return [*found, _failed(request, attempt)]
+        if is_settled:
+            found.append(ReadFile(culprit, "failed", attempt.fault))
+        suspects.add(culprit)
+    attempt.fault = f"{CRASHES} of the files inside it ended the parser"
+    return [*found, _failed(request, attempt)]
 
 
-def _failed(request: Request, reason: str) -> ReadFile:
-    """What is kept of a file that ended its parser: enough not to try the same bytes again."""
-    with Path(request.path).open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    return ReadFile("", "failed", reason, parser_for(request.name).key, sha256)
+def _confirmed(request: Request, file: ReadFile) -> ReadFile:
+    """What was read, if it was read from the bytes that are there; else the next build tries again."""
+    if file.sha256 in (None, _sha256(request)):
+        return file
+    return ReadFile("", "failed", "it changed while it was read")
+
+
+def _failed(request: Request, attempt: _Attempt) -> ReadFile:
+    """What is kept of a file that ended its parser: enough not to try the same bytes again.
+
+    Without a hash it is tried again by the next build: where it has changed since it was found, and where
+    the worker was killed from outside.
+    """
+    failed = ReadFile("", "failed", attempt.fault)
+    sha256 = None if attempt.was_killed else _sha256(request)
+    return failed if sha256 is None else replace(failed, parser=parser_for(request.name).key, sha256=sha256)
+
+
+def _sha256(request: Request) -> str | None:
+    """The hash of a file, if it still is the one that was found."""
+    path = Path(request.path)
+    try:
+        status = path.stat()
+        if request.mtime_ns and (status.st_size, status.st_mtime_ns) != (request.size, request.mtime_ns):
+            return None
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _check_parser(file: ReadFile, request: Request) -> None:
+    """See that a file was read by the parser that its name asks for.
+
+    Raises:
+        NonsenseError: it was not.
+    """
+    try:
+        key = parser_for(file.member or request.name).key
+    except UnsupportedError:
+        key = ""
+    if file.parser not in ("", key):
+        raise NonsenseError(f"{file.parser} is not the parser of {file.member or request.name}")
 
 
 @dataclass(slots=True)
 class _Attempt:
-    """What came of one request: ``begun`` are the files that were begun and not finished, outermost first."""
+    """What comes of one request, and what it may still take.
 
+    ``begun`` are the files that were begun and not finished, outermost first. A fault that ``is_final``
+    is that of the whole file, whichever member was at it.
+    """
+
+    room: int
+    last: float
+    members: int
     files: list[ReadFile] = field(default_factory=list)
     begun: list[str] = field(default_factory=list)
-    fault: str | None = None
+    fault: str = ""
+    is_final: bool = False
+    was_late: bool = False
+    was_killed: bool = False
 
     def take(self, frame: Frame) -> None:
+        """Note a frame.
+
+        Raises:
+            TooLargeError: there are more files than there may be.
+        """
         if isinstance(frame, Begun):
             self.begun.append(frame.member)
         elif isinstance(frame, ReadFile):
             if self.begun and self.begun[-1] == frame.member:
                 self.begun.pop()
             self.files.append(frame)
+            self.room -= len(frame.document.text) if frame.document else 0
+        if len(self.files) + len(self.begun) > self.members + 1:
+            raise TooLargeError(f"more than {MEMBERS:,} files inside it")
 
 
 class _Worker:
@@ -138,8 +228,8 @@ class _Worker:
         self.limits = limits
         self._left = REQUESTS
         self._deadline = math.inf
-        self._late = False
-        self._folder = tempfile.mkdtemp(prefix="footnote-")
+        self._is_late = False
+        self._folder = tempfile.mkdtemp(prefix=f"{FOLDERS}{os.getpid()}-")
         paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
         self._process = subprocess.Popen(
             [*command, self._folder, str(limits.memory)],
@@ -157,9 +247,8 @@ class _Worker:
             },
         )
 
-    def ask(self, request: Request) -> _Attempt:
-        """Have a file read, within the limits."""
-        attempt = _Attempt()
+    def ask(self, request: Request, attempt: _Attempt) -> None:
+        """Have a file read, within the limits; what comes, and what goes wrong, is put into ``attempt``."""
         stdin = cast(BinaryIO, self._process.stdin)
         stdout = cast(BinaryIO, self._process.stdout)
         self._left = self._left - 1 if request.size < LARGE_FILE else 0
@@ -168,33 +257,44 @@ class _Worker:
             stdin.flush()
             frame: Frame | None = None
             while not isinstance(frame, Done):
-                self._deadline = time.monotonic() + self.limits.seconds
-                frame = receive(stdout, self.limits.text)
+                self._deadline = min(time.monotonic() + self.limits.seconds, attempt.last)
+                frame = receive(stdout, attempt.room)
+                if isinstance(frame, ReadFile):
+                    _check_parser(frame, request)
                 attempt.take(frame)
-        except ValueError as error:
-            attempt.fault = f"its text is too large ({error})"
-        except (EOFError, OSError):
-            attempt.fault = self._fault()
+            if not attempt.files or attempt.files[-1].member:
+                raise NonsenseError("the parser said nothing of the file itself")
+        except TooLargeError as error:
+            attempt.fault, attempt.is_final = f"too large: {error}", True
+        except NonsenseError as error:
+            attempt.fault, attempt.is_final = str(error), True
+        except (EOFError, OSError, ValueError):  # ValueError: its pipes are closed, for nobody waits for it
+            self._explain(attempt)
         self._deadline = math.inf
-        return attempt
 
     def end_if_late(self) -> None:
         """End the process if a file takes longer than it may; `ask` then returns."""
         if time.monotonic() > self._deadline:
-            self._late = True
+            self._is_late = True
             self._process.kill()
 
-    def _fault(self) -> str:
-        if self._late:
-            return f"reading it took longer than {self.limits.seconds:.0f} s"
+    def _explain(self, attempt: _Attempt) -> None:
+        """Say how the process ended."""
+        if self._is_late:
+            attempt.was_late, attempt.is_final = True, time.monotonic() > attempt.last
+            times = STEPS if attempt.is_final else 1
+            attempt.fault = f"reading it took longer than {times * self.limits.seconds:.0f} s"
+            return
         try:
             code = self._process.wait(5)
         except subprocess.TimeoutExpired:
-            return "the parser stopped answering"
+            attempt.fault = "the parser stopped answering"
+            return
+        attempt.was_killed = code in (-signal.SIGKILL, -signal.SIGTERM)
+        attempt.fault = f"the parser ended at it (exit code {code})"
         if code < 0:
             with contextlib.suppress(ValueError):
-                return f"the parser crashed at it ({signal.Signals(-code).name})"
-        return f"the parser ended at it (exit code {code})"
+                attempt.fault = f"the parser crashed at it ({signal.Signals(-code).name})"
 
     def is_usable(self) -> bool:
         """Whether the worker can take another file."""
@@ -217,11 +317,32 @@ _IDLE: list[_Worker] = []
 _LOCK = threading.Lock()
 
 
+def _sweep() -> None:
+    """Remove the folders that workers of killed processes have left."""
+    for path in Path(tempfile.gettempdir()).glob(f"{FOLDERS}*-*"):
+        owner = path.name.removeprefix(FOLDERS).partition("-")[0]
+        if owner.isdecimal() and not _is_alive(int(owner)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    if os.name == "nt":
+        return True  # there is no harmless way to ask
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 class _Crew:
     """The workers of one build."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        _sweep()
+        self.limits = limits
         self._busy: list[_Worker] = []
         self._over = threading.Event()
         threading.Thread(target=self._watch, name="footnote-watch", daemon=True).start()
@@ -241,13 +362,18 @@ class _Crew:
     def acquire(self) -> _Worker:
         """A worker with the build's limits, an idle one if there is one."""
         with _LOCK:
-            fitting = [each for each in _IDLE if (each.command, each.limits) == (COMMAND, self._limits)]
-            worker = fitting[0] if fitting else None
-            if worker is not None:
-                _IDLE.remove(worker)
-        worker = worker or _Worker(COMMAND, self._limits)
+            fitting = [each for each in _IDLE if (each.command, each.limits) == (COMMAND, self.limits)]
+            for each in fitting:
+                _IDLE.remove(each)
+            usable = [each for each in fitting if each.is_usable()]
+            worker = usable.pop() if usable else None
+            _IDLE.extend(usable)
+        worker = worker or _Worker(COMMAND, self.limits)
         with _LOCK:
             self._busy.append(worker)
+            is_late = self.is_dismissed
+        if is_late:
+            worker.kill()  # `ask` finds it ended
         return worker
 
     def release(self, worker: _Worker) -> None:

@@ -1,26 +1,41 @@
 """What parent and worker say to each other: JSON lines and text, never code.
 
 A worker reads one JSON line a request. It answers with frames: an eight-byte length, a JSON header of
-that length, then the document's text and its pages' layouts, whose lengths the header gives.
+that length, then the document's text and its pages' layouts, whose lengths the header gives. The parent
+takes nothing on trust: a frame that makes no sense costs the file that was being read.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, get_args
 
-from index.model import Block, Document, Page, Section, Status
+from index.model import STATUSES, Block, BlockKind, Document, Page, Section, Span, Status
 
 LENGTH = 8
-HEADER_LIMIT = 1 << 30
+HEADER_LIMIT = 256_000_000
 """The largest header that a parent accepts from a worker, in bytes."""
+
+_KINDS = get_args(BlockKind)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
+_LARGEST = 2**62
+
+
+class TooLargeError(Exception):
+    """A worker sends more than it may."""
+
+
+class NonsenseError(Exception):
+    """A worker sends what no parser could have read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A file to read, of ``size`` bytes.
+    """A file to read, with the size and the mtime that it was found with.
 
     ``settled`` are the members that are not to be read again, with whether they gave text.
     """
@@ -28,19 +43,20 @@ class Request:
     path: str
     name: str
     size: int = 0
+    mtime_ns: int = 0
     passwords: tuple[str, ...] = ()
     settled: Mapping[str, bool] = field(default_factory=dict)
 
     def line(self) -> bytes:
         """Return the request as a worker reads it."""
-        values = [self.path, self.name, self.size, self.passwords, dict(self.settled)]
+        values = [self.path, self.name, self.passwords, dict(self.settled)]
         return json.dumps(values).encode() + b"\n"
 
     @classmethod
     def from_line(cls, line: bytes) -> Request:
-        """Return what `line` wrote."""
-        path, name, size, passwords, settled = json.loads(line)
-        return cls(path, name, size, tuple(passwords), settled)
+        """Return what `line` wrote, as far as a worker needs it."""
+        path, name, passwords, settled = json.loads(line)
+        return cls(path, name, passwords=tuple(passwords), settled=settled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,31 +128,44 @@ def send(stream: BinaryIO, frame: Frame) -> None:
         stream.flush()
 
 
-def receive(stream: BinaryIO, text_limit: int) -> Frame:
-    """Read one frame.
+def receive(stream: BinaryIO, room: int) -> Frame:
+    """Read one frame, with a document of at most ``room`` bytes.
 
     Raises:
         EOFError: the worker has ended.
-        ValueError: the frame is larger than allowed, or is none.
+        TooLargeError: the frame is larger than allowed.
+        NonsenseError: it makes no sense.
     """
     size = int.from_bytes(_exactly(stream, LENGTH), "big")
     if size > HEADER_LIMIT:
-        raise ValueError(f"a header of {size:,} bytes")
-    header = json.loads(_exactly(stream, size))
+        raise TooLargeError(f"a header of {size:,} bytes")
+    try:
+        return _frame(json.loads(_exactly(stream, size)), stream, room)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError) as error:
+        raise NonsenseError("the parser answered what makes no sense") from error
+
+
+def _frame(header: dict[str, Any], stream: BinaryIO, room: int) -> Frame:
     if "begun" in header:
-        return Begun(header["begun"])
+        return Begun(_name(header["begun"]))
     if "done" in header:
-        return Done() if header["done"] else Alive()
-    member, status, reason, parser, sha256, length = header["file"]
+        return Done() if header["done"] is True else Alive()
+    member, status, reason, parser, sha256, size = header["file"]
+    language = header["language"]
+    _require(status in STATUSES and isinstance(parser, str) and 0 <= _whole(size) < _LARGEST)
+    _require(sha256 is None or _SHA256.fullmatch(sha256) is not None)
+    _require(language is None or _LANGUAGE.fullmatch(language) is not None)
     document = None
     if "document" in header:
-        lengths = header["lengths"]
-        if sum(lengths) > text_limit:
-            raise ValueError(f"{sum(lengths):,} bytes of text")
+        lengths = [_whole(length) for length in header["lengths"]]
+        _require(min(lengths) >= 0)
+        if sum(lengths) > room:
+            raise TooLargeError(f"{sum(lengths):,} bytes of text")
         text = _exactly(stream, lengths[0]).decode()
         layouts = [_exactly(stream, part) for part in lengths[1:]]
         document = _document(header["document"], text, layouts)
-    return ReadFile(member, status, reason, parser, sha256, length, document, header["language"])
+    _require((document is not None) == (status == "indexed"))
+    return ReadFile(_name(member), status, _words(reason), parser, sha256, size, document, language)
 
 
 def _exactly(stream: BinaryIO, count: int) -> bytes:
@@ -144,6 +173,34 @@ def _exactly(stream: BinaryIO, count: int) -> bytes:
     if len(data) != count:
         raise EOFError
     return data
+
+
+def _require(condition: bool) -> None:
+    if not condition:
+        raise ValueError("a frame that is none")
+
+
+def _whole(value: Any) -> int:  # noqa: ANN401 - whatever a worker may send
+    _require(type(value) is int)
+    return int(value)
+
+
+def _words(value: Any) -> str:  # noqa: ANN401
+    """A string that can be kept: no half of a surrogate pair, no NUL."""
+    _require(isinstance(value, str) and "\0" not in value)
+    value.encode()
+    return str(value)
+
+
+def _perhaps(value: Any) -> str | None:  # noqa: ANN401
+    return None if value is None else _words(value)
+
+
+def _name(value: Any) -> str:  # noqa: ANN401
+    """A member's place, which leads neither out of its file nor through it."""
+    name = _words(value)
+    _require(not name.startswith("/") and not any(part in (".", "..") for part in re.split("!?/", name)))
+    return name
 
 
 def _described(document: Document) -> dict[str, Any]:
@@ -156,32 +213,44 @@ def _described(document: Document) -> dict[str, Any]:
         "sections": [
             (
                 section.heading,
-                [(block.start, block.end, block.kind, block.header) for block in section.blocks],
+                [(each.start, each.end, each.kind, each.header) for each in section.blocks],
             )
             for section in document.sections
         ],
     }
 
 
-def _document(values: dict[str, Any], text: str, layouts: list[bytes]) -> Document:
+def _document(values: dict[str, Any], text: str, layouts: Sequence[bytes]) -> Document:
+    _require("\0" not in text)
+    reached = 0
+    sections = []
+    for heading, blocks in values["sections"]:
+        checked = []
+        for start, end, kind, header in blocks:
+            _require(reached <= _whole(start) <= _whole(end) <= len(text) and kind in _KINDS)
+            checked.append(Block(start, end, kind, _span(header, len(text))))
+            reached = end
+        _require(isinstance(heading, list))
+        sections.append(Section(tuple(_words(label) for label in heading), tuple(checked)))
+    pages: list[Page] = []
+    for (number, start, end, label), layout in zip(values["pages"], layouts, strict=True):
+        _require(_whole(number) == len(pages) + 1)
+        _require(0 <= _whole(start) <= _whole(end) <= len(text))
+        pages.append(Page(number, start, end, _perhaps(label), layout))
     return Document(
-        title=values["title"],
+        title=_perhaps(values["title"]),
         text=text,
-        sections=tuple(
-            Section(
-                tuple(heading),
-                tuple(
-                    Block(start, end, kind, (header[0], header[1]) if header else None)
-                    for start, end, kind, header in blocks
-                ),
-            )
-            for heading, blocks in values["sections"]
-        ),
-        pages=tuple(
-            Page(number, start, end, label, layout)
-            for (number, start, end, label), layout in zip(values["pages"], layouts, strict=True)
-        ),
-        notice=values["notice"],
-        author=values["author"],
-        date=values["date"],
+        sections=tuple(sections),
+        pages=tuple(pages),
+        notice=_words(values["notice"]),
+        author=_perhaps(values["author"]),
+        date=_perhaps(values["date"]),
     )
+
+
+def _span(value: Any, length: int) -> Span | None:  # noqa: ANN401
+    if value is None:
+        return None
+    start, end = value
+    _require(0 <= _whole(start) <= _whole(end) <= length)
+    return start, end

@@ -109,8 +109,10 @@ class _Reading:
         if not data:
             raise EmptyFileError("the file holds no text")
         document = parser.parse(data, self._passwords)
-        for text in (document.text, document.title or "", document.notice, document.author or ""):
+        for text in _texts(document):
             text.encode()  # half a surrogate pair can't be kept, nor shown
+            if "\0" in text:
+                raise CorruptError("binary content: its text holds NUL characters")
         return document
 
     def _members(self, members: Iterable[Member], outer: str, depth: int, inside: _Inside) -> Iterator[Frame]:
@@ -136,6 +138,13 @@ class _Reading:
         else:
             status, reason = member.problem
             yield ReadFile(place, status, _shown(reason))
+
+
+def _texts(document: Document) -> Iterator[str]:
+    yield from (document.text, document.notice)
+    yield from filter(None, (document.title, document.author, document.date))
+    yield from (label for section in document.sections for label in section.heading)
+    yield from (page.label for page in document.pages if page.label)
 
 
 def _named(members: Iterable[Member], name: str) -> Iterator[Member]:
