@@ -83,11 +83,17 @@ def _followed(folders: list[Path], index_dir: Path) -> Iterator[None]:
         yield
         return
     command = [sys.executable, "-m", "index", "watch", *map(str, folders), "--index", str(index_dir)]
-    with subprocess.Popen([*command, "--quiet", "--until-stdin-ends"], stdin=subprocess.PIPE) as follower:
+    command += ["--quiet", "--until-stdin-ends"]
+    # A session of its own: Ctrl-C is for this process, which then closes the other's stdin.
+    follower = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    try:
+        yield
+    finally:
         try:
-            yield
-        finally:
+            follower.communicate(timeout=3)
+        except subprocess.TimeoutExpired:  # it is at an update, which the next start goes on with
             follower.terminate()
+            follower.communicate()
 
 
 def _launched(qa: QA, host: str, port: int) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
-import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from threading import Event, Thread
@@ -193,8 +194,9 @@ def _stdin_ended() -> Event:
     ended = Event()
 
     def read() -> None:
-        while sys.stdin.buffer.read(1):
-            pass
+        with suppress(OSError):  # closed from the start
+            while os.read(0, 1):
+                pass
         ended.set()
 
     Thread(target=read, daemon=True).start()

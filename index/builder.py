@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -267,15 +267,15 @@ def _build(job: Job, previous: str | None, base: str | None, *, has_news: bool) 
         with closing(live):
             if is_current(live, found, job.reading):
                 return _report(job, live, Changes(), started, base)
-    recipe = _recipe(job, previous, base)
-    work = snapshot.start_work(job.index_dir, recipe)
     try:
+        work = snapshot.start_work(job.index_dir, _recipe(job, previous, base))
         report = _written(job, work, found, previous, base, has_news=has_news, started=started)
     except IndexDamagedError:
         snapshot.clear_work(job.index_dir)  # nothing is gone on with that can't be read
         raise
     except (sqlite3.OperationalError, OSError) as error:
-        snapshot.clear_work(job.index_dir)
+        with suppress(OSError):
+            snapshot.clear_work(job.index_dir)
         raise IndexWriteError(
             f"the index in {job.index_dir} can't be written: {error}; the live snapshot is as it was"
         ) from error
@@ -330,6 +330,7 @@ def _recipe(job: Job, previous: str | None, base: str | None) -> Mapping[str, An
         "encoder": job.encoder.fingerprint,
         "chunker": job.reading.settings.as_manifest(),
         "scan": job.options.as_manifest(),
+        "seconds": job.reading.limits.seconds,
     }
 
 

@@ -84,7 +84,8 @@ class _Known:
         self.files = catalog.files()
         self._parsers = catalog.content_parsers()
         self._has_passwords = bool(reading.passwords)
-        self._holders = {row.content: row for row in self.files.values() if row.content is not None}
+        outer = {source.rpartition("!/")[0] for source, row in self.files.items() if row.container}
+        self._containers = {self.files[source].content for source in outer if source in self.files}
         self._members: dict[str, list[FileRow]] = {}
         for row in self.files.values():
             if row.container:
@@ -110,26 +111,13 @@ class _Known:
             and self._is_settled([row, *self.members(row.source)])
         )
 
-    def copies(self, content: int, row: FileRow) -> tuple[FileRow, list[FileRow]] | None:
-        """``row`` and its members, as another file with its content was read; None where that won't do."""
-        holder = self._holders.get(content)
-        if holder is None:
-            return None
-        inside = f"{holder.source}!/"
-        originals = [
-            each for each in self.members(holder.container or holder.source) if each.source.startswith(inside)
-        ]
-        members = [
-            replace(
-                each,
-                source=row.source + each.source.removeprefix(holder.source),
-                container=row.source,
-                seen_ns=row.seen_ns,
-                indexed_at=row.indexed_at,
-            )
-            for each in originals
-        ]
-        return (row, members) if self._is_settled([row, *members]) else None
+    def can_stand_for(self, row: FileRow) -> bool:
+        """Whether ``row``, which has the content of a file that was read, says all that reading it would.
+
+        Not so where there are files inside it: what they are called, and how deep they lie, is the outer
+        file's doing.
+        """
+        return row.content not in self._containers and self._is_settled([row])
 
     def _is_settled(self, rows: Sequence[FileRow]) -> bool:
         """Whether reading the same bytes again would give the same.
@@ -145,7 +133,7 @@ class _Known:
                 if (row.content, row.status, row.reason) != (None, error.status, str(error)):
                     return False
             else:
-                if row.content is not None and self._parsers[row.content] != key:
+                if row.content is not None and self._parsers.get(row.content, key) != key:
                     return False
         return True
 
@@ -190,7 +178,7 @@ def _rows(
             if refused is not None:
                 settled.append((replace(row, status=refused[0], reason=refused[1]), []))
             elif known.files and (same := _read_before(catalog, known, file, row)) is not None:
-                settled.append(same)
+                settled.append((same, []))
             else:
                 waiting.append(row)
                 yield Request(
@@ -222,20 +210,22 @@ def _unread(file: FoundFile) -> FileRow:
     )
 
 
-def _read_before(
-    catalog: Catalog, known: _Known, file: FoundFile, row: FileRow
-) -> tuple[FileRow, list[FileRow]] | None:
-    """The rows of a file whose bytes were read before, here or under another name."""
+def _read_before(catalog: Catalog, known: _Known, file: FoundFile, row: FileRow) -> FileRow | None:
+    """The row of a file whose bytes were read before, here or under another name."""
+    parser = parser_for(file.source)
+    if parser.archive:
+        return None
     try:
         with file.path.open("rb") as stream:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        return replace(row, status="failed", reason=f"the file can't be read: {error.strerror}"), []
-    content = catalog.find_content(sha256, parser_for(file.source).key)
+        return replace(row, status="failed", reason=f"the file can't be read: {error.strerror}")
+    content = catalog.find_content(sha256, parser.key)
     if content is None:
         return None
     number, status, reason = content
-    return known.copies(number, replace(row, sha256=sha256, content=number, status=status, reason=reason))
+    row = replace(row, sha256=sha256, content=number, status=status, reason=reason)
+    return row if known.can_stand_for(row) else None
 
 
 def _stored(
@@ -244,7 +234,7 @@ def _stored(
     """Put what was read of a file into the catalogue; return its row and those of its members."""
     members = []
     for file in read:
-        content, status, reason = _content(catalog, file, reading)
+        content, status, reason = _content(catalog, row.source, file, reading)
         told = replace(row, sha256=file.sha256, content=content, status=status, reason=reason)
         if file.member:
             source = f"{row.source}!/{file.member}"
@@ -254,10 +244,14 @@ def _stored(
     return row, members
 
 
-def _content(catalog: Catalog, file: ReadFile, reading: Reading) -> tuple[int | None, Status, str]:
+def _content(
+    catalog: Catalog, source: str, file: ReadFile, reading: Reading
+) -> tuple[int | None, Status, str]:
     if file.sha256 is None or not file.parser:
         return None, file.status, file.reason
     known = catalog.find_content(file.sha256, file.parser)
+    if known is not None and parser_for(file.member or source).archive:
+        return known[0], file.status, file.reason  # what was inside it this time is not its content's doing
     if known is not None and known[1] != "encrypted":
         return known
     if file.document is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -78,6 +78,11 @@ class Snapshot:
         }
 
     @cached_property
+    def _sources(self) -> frozenset[str]:
+        """All files and members, also those that hold no text."""
+        return frozenset(document.source for document in self.documents)
+
+    @cached_property
     def documents(self) -> tuple[DocumentStatus, ...]:
         """The status of every file, by source."""
         return self._catalog.documents()
@@ -120,10 +125,9 @@ class Snapshot:
             return None
         matched: set[str] = set()
         for pattern in patterns:
-            if pattern in self._contents:
-                matched |= {pattern, *(s for s in self._contents if s.startswith(f"{pattern}!/"))}
-                continue
-            found = {source for source in self._contents if fnmatchcase(source, pattern)}
+            found = {pattern} & self._sources or {s for s in self._sources if fnmatchcase(s, pattern)}
+            # An archive stands for all that is in it.
+            found = {s for s in self._contents if not found.isdisjoint(_with_outer(s))}
             if not found:
                 raise SourceNotFoundError(
                     f"no indexed document matches {pattern!r}; give a path relative to "
@@ -196,6 +200,13 @@ class Snapshot:
         if self._words.count != len(listed):
             problems.append("the word index does not hold the catalogue's passages")
         return problems
+
+
+def _with_outer(source: str) -> Iterator[str]:
+    """A file's path, and those of the files that it lies in, inside out."""
+    while source:
+        yield source
+        source = source.rpartition("!/")[0]
 
 
 class Index:

@@ -16,6 +16,7 @@ from index.ignoring import Ignored
 from index.model import Status
 
 DEFAULT_MAX_FILE_SIZE = 200_000_000
+LIKE_AN_ARCHIVE = "paths in it would be those of files inside an archive; rename the folder, without '!'"
 LINK_TO_INDEXED = "a link to a folder that is indexed anyway"
 LINK = "a symbolic link; --follow-symlinks reads it"
 
@@ -140,12 +141,10 @@ def _walk(folder: Path, root: str, options: ScanOptions, skipped: set[str]) -> I
             is_folder = _is_folder(entry)
             if _is_left_out(entry, source, options, skipped) or ignored.covers(source, is_folder):
                 continue
-            if is_folder and not entry.is_symlink():
-                pending.append((path, source + "/", ignored))
-            elif is_folder and options.follow_symlinks:
-                linked.append((path, source + "/", ignored))
+            if is_folder and (problem := _folder_problem(entry, options)) is not None:
+                yield _problem(source, path, *problem)
             elif is_folder:
-                yield _problem(source, path, "unsupported", LINK)
+                (linked if entry.is_symlink() else pending).append((path, source + "/", ignored))
             elif not options.include or _matches(source, options.include):
                 yield _file(source, path, entry, options)
 
@@ -153,6 +152,15 @@ def _walk(folder: Path, root: str, options: ScanOptions, skipped: set[str]) -> I
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     """Whether an entry is a folder or a link to one; a link to itself is neither."""
     return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and Path(entry.path).is_dir())
+
+
+def _folder_problem(entry: os.DirEntry[str], options: ScanOptions) -> tuple[Status, str] | None:
+    """Why a folder is not to be entered, if so."""
+    if entry.name.endswith("!"):
+        return "failed", LIKE_AN_ARCHIVE
+    if entry.is_symlink() and not options.follow_symlinks:
+        return "unsupported", LINK
+    return None
 
 
 def _is_left_out(

@@ -19,7 +19,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from index.errors import IndexDamagedError, IndexLockedError, IndexMismatchError, IndexNotFoundError
+from index.errors import (
+    IndexDamagedError,
+    IndexLockedError,
+    IndexMismatchError,
+    IndexNotFoundError,
+    IndexWriteError,
+)
 
 FORMAT = 3
 CURRENT, LOCK, SNAPSHOTS, WORK = "CURRENT", "LOCK", "snapshots", ".work"
@@ -147,12 +153,17 @@ def writer_lock(index_dir: Path) -> Iterator[None]:
 
     Raises:
         IndexLockedError: another process holds it; the message names its pid and the lock's age.
+        IndexWriteError: the index can't be written.
     """
     import portalocker
 
-    index_dir.mkdir(parents=True, exist_ok=True)
     path = index_dir / LOCK
-    with path.open("a+", encoding="utf-8") as file:
+    try:
+        index_dir.mkdir(parents=True, exist_ok=True)
+        opened = path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise IndexWriteError(f"the index in {index_dir} can't be written: {error}") from error
+    with opened as file:
         try:
             portalocker.lock(file, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
         except portalocker.exceptions.LockException as error:

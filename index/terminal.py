@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -48,6 +49,7 @@ def new_app(help_text: str) -> typer.Typer:
 
 def run(app: typer.Typer, name: str) -> None:
     """Run a command line and end the process with the designed exit code."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that all is cleaned up
     sys.exit(exit_code(app, name))
 
 

@@ -7,7 +7,7 @@ function and one row of ``PARSERS``; its module is imported when its first file 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import PurePosixPath
 
@@ -22,7 +22,7 @@ class Parser:
     """A file format. A higher ``version`` says that the same bytes now give another document.
 
     ``entry_point`` names ``module:function``. The function takes the bytes, and passwords where files of
-    the format can be ``lockable``.
+    the format can be ``lockable``. An ``archive`` has no text of its own, only that of the files inside it.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Parser:
     extensions: tuple[str, ...]
     entry_point: str
     lockable: bool = False
+    archive: bool = False
 
     @property
     def key(self) -> str:
@@ -55,6 +56,7 @@ _CODE = (
     " .lua .pl .pm .hs .ml .ex .exs .erl .clj .lisp .el .asm .s .css .scss .sass .less .proto .graphql"
     " .gradle .cmake .mk .sty .cls .vue .svelte .tf .hcl .bib .diff .patch"
 )
+_ARCHIVES = ".zip .tar .tar.gz .tgz .tar.bz2 .tbz2 .tar.xz .txz .gz .bz2 .xz"
 _SETTINGS = ".yaml .yml .toml .ini .cfg .conf .properties .env .editorconfig .desktop .service"
 _XML = ".xml .fb2 .dbk .docbook .tei .nxml .jats .rss .atom .opml .xsd .xsl .xslt .wsdl"
 
@@ -92,12 +94,8 @@ PARSERS: tuple[Parser, ...] = (
     _row("settings", 1, _SETTINGS, "source:parse_settings"),
     _row("python", 1, ".py .pyi .pyw", "source:parse_python"),
     _row("code", 1, _CODE, "source:parse"),
-    _row(
-        "archive",
-        1,
-        ".zip .tar .tar.gz .tgz .tar.bz2 .tbz2 .tar.xz .txz .gz .bz2 .xz",
-        "archive:parse",
-        lockable=True,
+    Parser(
+        "archive", 1, tuple(_ARCHIVES.split(" ")), f"{_PARSERS}.archive:parse", lockable=True, archive=True
     ),
 )
 

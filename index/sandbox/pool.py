@@ -368,6 +368,9 @@ class _Crew:
             usable = [each for each in fitting if each.is_usable()]
             worker = usable.pop() if usable else None
             _IDLE.extend(usable)
+        for each in fitting:
+            if not each.is_usable():
+                each.kill()
         worker = worker or _Worker(COMMAND, self.limits)
         with _LOCK:
             self._busy.append(worker)
