@@ -139,7 +139,7 @@ def _end_with_parent(root: str) -> None:
                     if os.getppid() != parent:
                         break
         shutil.rmtree(root, ignore_errors=True)
-        if os.getpgrp() == os.getpid():
+        if os.getsid(0) == os.getpid():
             os.killpg(0, signal.SIGKILL)
         os._exit(1)
 
