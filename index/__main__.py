@@ -332,10 +332,12 @@ def _tell(report: BuildReport, quiet: bool) -> int:
         terminal.complain(f"failed: {document.source}: {document.reason}")
     if len(report.failed) > SHOWN:
         terminal.complain(f"... and {len(report.failed) - SHOWN:,} more; `python -m index status` lists them")
-    for document in report.foreign[:SHOWN]:
+    news = {*report.added, *report.changed}
+    foreign = [each for each in report.foreign if each.source.partition("!/")[0] in news]
+    for document in foreign[:SHOWN]:
         terminal.complain(f"warning: {document.source}: {document.reason}")
-    if len(report.foreign) > SHOWN:
-        terminal.complain(f"... and {len(report.foreign) - SHOWN:,} more that are not English")
+    if len(foreign) > SHOWN:
+        terminal.complain(f"... and {len(foreign) - SHOWN:,} more that are not English")
     if not report.counts:
         terminal.complain(f"no documents were found; the index in {report.index_dir} is empty")
     if quiet:

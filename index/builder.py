@@ -348,7 +348,6 @@ def _files_before(index_dir: Path, previous: str | None) -> Mapping[str, FileRow
 def _report(job: Job, catalog: Catalog, changes: Changes, started: float, name: str = "") -> BuildReport:
     """What the build found; the live snapshot's ``name`` where nothing is published."""
     documents = catalog.documents()
-    new = {*changes.added, *changes.changed}
     return BuildReport(
         index_dir=str(job.index_dir),
         snapshot=name,
@@ -361,11 +360,7 @@ def _report(job: Job, catalog: Catalog, changes: Changes, started: float, name: 
         passages=catalog.count_passages(),
         seconds=time.perf_counter() - started,
         failed=tuple(document for document in documents if document.status == "failed"),
-        foreign=tuple(
-            document
-            for document in documents
-            if document.source.partition("!/")[0] in new and is_foreign(document.language, job.encoder.name)
-        ),
+        foreign=tuple(document for document in documents if is_foreign(document.language, job.encoder.name)),
     )
 
 

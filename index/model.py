@@ -169,7 +169,7 @@ class IndexStatus:
 class BuildReport:
     """What a build did. ``published`` is False where nothing had changed.
 
-    ``foreign`` are new documents in a language that the encoder was not made for.
+    ``foreign`` are the documents in a language that the encoder was not made for.
     """
 
     index_dir: str

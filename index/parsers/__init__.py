@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
-from pathlib import PurePosixPath
 
 from index.errors import UnsupportedError
 from index.model import Document
@@ -94,9 +93,7 @@ PARSERS: tuple[Parser, ...] = (
     _row("settings", 1, _SETTINGS, "source:parse_settings"),
     _row("python", 1, ".py .pyi .pyw", "source:parse_python"),
     _row("code", 1, _CODE, "source:parse"),
-    Parser(
-        "archive", 1, tuple(_ARCHIVES.split(" ")), f"{_PARSERS}.archive:parse", lockable=True, archive=True
-    ),
+    replace(_row("archive", 1, _ARCHIVES, "archive:parse", lockable=True), archive=True),
 )
 
 
@@ -106,9 +103,9 @@ def parser_for(source: str) -> Parser:
     Raises:
         UnsupportedError: No parser reads files with that extension.
     """
-    suffixes = PurePosixPath(source).suffixes
-    last = suffixes[-1].lower() if suffixes else ""
-    for extension in ("".join(suffixes[-2:]).lower(), last):
+    parts = source.rpartition("/")[2].strip(".").lower().split(".")[1:]  # not pathlib, which is slow
+    last = f".{parts[-1]}" if parts else ""
+    for extension in (".".join(["", *parts[-2:]]), last):
         for parser in PARSERS:
             if extension in parser.extensions:
                 return parser

@@ -16,19 +16,29 @@ SAMPLE = 4_000
 FEWEST_LETTERS = 80
 """Below this a guess says little: names and codes look like any language."""
 
-SUREST = 0.99
+SUREST, NO_LANGUAGE = 0.99, "zxx"
+
+
+_ENGLISH = frozenset("the of and to".split())
+_ENGLISH_SHARE = 0.1
+"""No other language has so many of these words; their share in English prose is twice that."""
 
 
 def language_of(document: Document) -> str | None:
     """Return the ISO 639-1 code of the language, or None where it can't be told.
 
-    Method: naive Bayes over byte n-grams, Lui and Baldwin 2012 (langid.py), in its py3langid fork.
+    Method: naive Bayes over byte n-grams, Lui and Baldwin 2012 (langid.py), in its py3langid fork. What is
+    plainly English is told without it: the model takes most of a second to load.
     """
     prose = _sample(document)
     if sum(character.isalpha() for character in prose) < FEWEST_LETTERS:
         return None
+    words = prose.lower().split()
+    if sum(word in _ENGLISH for word in words) >= _ENGLISH_SHARE * len(words) and set(words) >= _ENGLISH:
+        return "en"
     language, probability = _identifier().classify(prose)
-    return str(language) if probability >= SUREST else None
+    is_known = probability >= SUREST and language != NO_LANGUAGE
+    return str(language) if is_known else None
 
 
 def _sample(document: Document) -> str:
