@@ -27,6 +27,14 @@ CHARACTERS_PER_TOKEN = 8
 """A word of more than 100 letters is one unknown piece to WordPiece; longer text than this per
 piece is counted by its characters instead, so that no passage grows without bound."""
 
+READ_AT_ONCE = 4_000
+LOOK_AHEAD = 1_000
+"""sentencex takes quadratic time for many quotation marks, or sentences without white space. So it is
+given a long text in windows; of each but the last, its last characters only show what follows."""
+
+LONGEST_NAME = 10_000
+"""The most characters of a title, heading or header row that are looked at: far more than fit."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChunkSettings:
@@ -42,7 +50,9 @@ class ChunkSettings:
         return asdict(self)
 
 
-_ENUMERATOR = re.compile(r"\W*(?:\d{1,3}|[A-Za-z]|[ivxlc]{1,5}|[IVXLC]{1,5})?\W*")
+# Possessive, as long runs of marks would else be tried in every partition.
+_ENUMERATOR = re.compile(r"\W*+(?:\d{1,3}|[A-Za-z]|[ivxlc]{1,5}|[IVXLC]{1,5})?\W*+")
+_MARKS = re.compile(r"\W+")
 
 
 class Tokenizer(Protocol):
@@ -103,24 +113,34 @@ def sentence_spans(text: str, start: int, end: int) -> Iterator[Span]:
     Boundaries come from sentencex. A mere number, letter or mark ("1.", "(a)", "*") belongs to the
     sentence that it introduces.
     """
+    begin = place = start
+    held = ""
+    for stop in _sentence_ends(text, start, end):
+        held += text[place:stop]
+        place = stop
+        if stop < end and _is_enumerator(held):
+            held = _MARKS.sub(".", held)  # as good as all of it, and never long
+            continue
+        span = _trimmed(text, begin, stop)
+        begin, held = stop, ""
+        if span[0] < span[1]:
+            yield span
+
+
+def _sentence_ends(text: str, start: int, end: int) -> Iterator[int]:
+    """Yield where the sentences of ``text[start:end]`` end, in linear time."""
     import sentencex
 
-    block = text[start:end]
-    held: int | None = None
-    for boundary in sentencex.get_sentence_boundaries("en", block):
-        piece_start, piece_end = boundary["start_index"], boundary["end_index"]
-        begin = piece_start if held is None else held
-        if piece_end < len(block) and _is_enumerator(block[begin:piece_end]):
-            held = begin
-            continue
-        held = None
-        span = _trimmed(text, start + begin, start + piece_end)
-        if span[0] < span[1]:
-            yield span
-    if held is not None:
-        span = _trimmed(text, start + held, end)
-        if span[0] < span[1]:
-            yield span
+    while end - start > READ_AT_ONCE:
+        window = text[start : start + READ_AT_ONCE]
+        sure = start + READ_AT_ONCE - LOOK_AHEAD
+        stops = [start + found["end_index"] for found in sentencex.get_sentence_boundaries("en", window)]
+        del stops[-1]  # the end of the window, not of a sentence
+        stops = [stop for stop in stops if stop <= sure] or stops[:1]
+        yield from stops
+        start = stops[-1] if stops else _break_before(text, start, sure)
+    for found in sentencex.get_sentence_boundaries("en", text[start:end]):
+        yield start + found["end_index"]
 
 
 def _is_enumerator(fragment: str) -> bool:
@@ -162,8 +182,9 @@ def _by_page(section: Section, page_of: Callable[[int], Page | None]) -> Iterato
 
 def _context(title: str | None, heading: tuple[str, ...], tokenizer: Tokenizer, limit: int) -> str:
     """Title > heading path in at most ``limit`` word pieces: the ends of the path matter most."""
-    parts = [" ".join(part.split()) for part in ((title,) if title else ()) + heading]
+    parts = [_one_line(part, limit) for part in ((title,) if title else ()) + heading]
     parts = [part for part in parts if part]
+    del parts[1 : -(limit // 2)]  # even single letters, with what parts them, would be too long
     while len(parts) > 2 and _length(CONTEXT_SEPARATOR.join(parts), tokenizer) > limit:
         del parts[1]
     if len(parts) == 2:
@@ -171,6 +192,11 @@ def _context(title: str | None, heading: tuple[str, ...], tokenizer: Tokenizer, 
         room = limit - _length(CONTEXT_SEPARATOR + last, tokenizer)
         parts = [_cut(parts[0], tokenizer, room), last]
     return _cut(CONTEXT_SEPARATOR.join(parts), tokenizer, limit)
+
+
+def _one_line(text: str, limit: int) -> str:
+    """The text without line ends; of a long one, more than enough to be cut to ``limit``."""
+    return " ".join(text[:LONGEST_NAME].split())[: 2 * limit * CHARACTERS_PER_TOKEN]
 
 
 def _length(text: str, tokenizer: Tokenizer) -> int:
@@ -192,7 +218,8 @@ def _headers(text: str, blocks: Iterable[Block], tokenizer: Tokenizer) -> dict[S
     """The header rows of the tables, as they are repeated, with their lengths."""
     found = {}
     for span in {block.header for block in blocks if block.header is not None}:
-        header = _cut(" ".join(text[span[0] : span[1]].split()), tokenizer, HEADER_TOKENS)
+        row = text[span[0] : min(span[1], span[0] + LONGEST_NAME)]
+        header = _cut(_one_line(row, HEADER_TOKENS), tokenizer, HEADER_TOKENS)
         found[span] = header, _length(header, tokenizer)
     return found
 
@@ -205,9 +232,8 @@ def _units(
     budget: int,
 ) -> Iterator[_Unit]:
     before: int | None = None
-    for start, end, block, offsets in _tokenized(text, blocks, tokenizer):
+    for start, end, block, tokens in _tokenized(text, blocks, tokenizer, budget):
         gap = 0 if before is None else _gap(text[before:start], tokenizer)
-        tokens = _tokens_in(len(offsets), end - start)
         room = budget - headers[block.header][1] if block.header else budget
         if tokens <= room:
             yield _Unit(start, end, tokens, gap, block)
@@ -218,9 +244,13 @@ def _units(
 
 
 def _tokenized(
-    text: str, blocks: Iterable[Block], tokenizer: Tokenizer
-) -> Iterator[tuple[int, int, Block, list[Span]]]:
-    """Sentences, rows and pieces of code with their word pieces, as many at once as tokenizers like."""
+    text: str, blocks: Iterable[Block], tokenizer: Tokenizer, budget: int
+) -> Iterator[tuple[int, int, Block, int]]:
+    """Sentences, rows and pieces of code with their lengths, as many at once as tokenizers like.
+
+    What has too many characters for ``budget`` is not tokenized: it is cut anyway.
+    """
+    longest = budget * CHARACTERS_PER_TOKEN
     spans = (
         (span, block)
         for block in blocks
@@ -232,9 +262,10 @@ def _tokenized(
         if span[0] < span[1]
     )
     while batch := list(islice(spans, TOKENIZED_AT_ONCE)):
-        lengths = tokenizer.token_offsets([text[start:end] for (start, end), _ in batch])
-        for ((start, end), block), offsets in zip(batch, lengths, strict=True):
-            yield start, end, block, offsets
+        texts = [text[start:end] if end - start <= longest else "" for (start, end), _ in batch]
+        found = tokenizer.token_offsets(texts)
+        for ((start, end), block), offsets in zip(batch, found, strict=True):
+            yield start, end, block, _tokens_in(len(offsets), end - start)
 
 
 def _gap(between: str, tokenizer: Tokenizer) -> int:
@@ -274,10 +305,10 @@ def _break_before(text: str, begin: int, limit: int) -> int:
         for place in range(limit, earliest, -1):
             if is_break(text[place - 1]):
                 return place
-    place = limit
-    while place > begin + 1 and _continues(text, place):
-        place -= 1
-    return place
+    for place in range(limit, earliest, -1):
+        if not _continues(text, place):
+            return place
+    return limit  # nothing but marks
 
 
 def _continues(text: str, place: int) -> bool:
@@ -296,18 +327,21 @@ def _pack(
     """Group units into passages; with each, the header row that its table rows miss."""
     group: list[_Unit] = []
     header, room = "", budget
+    size = 0
     fresh = 0  # units of the group that were in no earlier passage
     for unit in units:
-        if fresh and _size([*group, unit]) > room:
+        if fresh and size + unit.gap + unit.tokens > room:
             yield group, header
             group, fresh = _overlap(group, overlap), 0
+            size = _size(group)
         if not fresh:
             header, cost = _missing_header(group[0] if group else unit, headers)
             room = budget - cost
-            if group and _size([*group, unit]) > room:
-                group = []
+            if group and size + unit.gap + unit.tokens > room:
+                group, size = [], 0
                 header, cost = _missing_header(unit, headers)
                 room = budget - cost
+        size += unit.tokens + (unit.gap if group else 0)
         group.append(unit)
         fresh += 1
     if fresh:
@@ -321,11 +355,13 @@ def _size(group: Sequence[_Unit]) -> int:
 def _overlap(group: Sequence[_Unit], limit: int) -> list[_Unit]:
     """The last sentences of ``group`` that fit ``limit``; rows and code are not repeated."""
     kept: list[_Unit] = []
+    size = 0
     for unit in reversed(group[1:]):
-        if unit.block.kind not in ("prose", "item") or _size([unit, *kept]) > limit:
+        size += unit.tokens + (kept[-1].gap if kept else 0)
+        if unit.block.kind not in ("prose", "item") or size > limit:
             break
-        kept.insert(0, unit)
-    return kept
+        kept.append(unit)
+    return kept[::-1]
 
 
 def _missing_header(first: _Unit, headers: Mapping[Span, tuple[str, int]]) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -35,6 +36,13 @@ TOUGH = {
     "right to left": "זהו משפט ארוך למדי. " * 150,
     "brackets": "[({" * 1_500,
     "one line of numbers": "3.14159, " * 900,
+}
+HOSTILE = {
+    "marks on lines": "!\n" * 100_000,
+    "combining marks alone": "\u0301" * 100_000,
+    "joiners alone": "\u200d" * 70_000,
+    "brackets before a word": "(" * 200_000 + "Word. Another. ",
+    "quotation marks": "é”`i‚" * 18_000,
 }
 sentences = st.lists(st.tuples(st.sampled_from(ATOMS), st.sampled_from(GAPS)), min_size=1, max_size=60).map(
     lambda pairs: "".join(atom + gap for atom, gap in pairs)
@@ -151,6 +159,26 @@ def test_no_text_makes_a_passage_too_long(tokenizer: Encoder, text: str, title: 
     check(read, passages)
     assert longest(passages, tokenizer) <= tokenizer.max_tokens
     assert max(len(passage.text) for passage in passages) < 2_000  # an unknown word is one piece
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_text_takes_linear_time(real: Encoder, text: str) -> None:
+    read = document(((), [text]))
+    started = time.monotonic()
+    passages = cut(read, real, SETTINGS)
+    assert time.monotonic() - started < 10
+    check(read, passages)
+    assert longest(passages, real) <= real.max_tokens
+
+
+def test_long_names_take_linear_time(real: Encoder) -> None:
+    path = tuple(f"heading {n}" for n in range(1_000))
+    read = document(*[((*path, f"last {n}"), ["Text."]) for n in range(200)], title="title " * 30_000)
+    started = time.monotonic()
+    passages = cut(read, real, SETTINGS)
+    assert time.monotonic() - started < 10
+    assert passages[-1].context.startswith("title title")
+    assert passages[-1].context.endswith("last 199")
 
 
 @pytest.mark.parametrize(
@@ -289,6 +317,25 @@ def test_passages_shrink_to_a_smaller_encoder() -> None:
 def test_sentences(text: str, expected: list[str]) -> None:
     found = [text[start:end] for start, end in sentence_spans(text, 0, len(text))]
     assert found == expected
+
+
+@pytest.mark.parametrize("shift", [1, 7, 19, 40])
+def test_sentences_of_a_long_text_are_those_of_a_short_one(shift: int) -> None:
+    told = [
+        "It has (some. Dots) inside.",
+        "“One. Two.” she said to 'Mr. Smith.'",
+        "An item of U.S. origin.",
+        "短句子。",
+        "A question?",
+    ]
+    expected = ["W" * shift + " begins.", *told * 200]
+    text = " ".join(expected)
+    assert [text[a:b] for a, b in sentence_spans(text, 0, len(text))] == expected
+
+
+def test_an_endless_sentence_is_one() -> None:
+    text = "word " * 5_000 + "ends. Another one."
+    assert list(sentence_spans(text, 0, len(text))) == [(0, 25_005), (25_006, len(text))]
 
 
 def test_sentences_are_offsets_of_the_whole_text() -> None:
