@@ -14,7 +14,18 @@ import index
 import qa
 
 ROOT = Path(__file__).parent.parent
-HEAVY = ("torch", "sentence_transformers", "transformers", "gradio", "faiss", "tantivy", "pypdfium2", "rich")
+HEAVY = (
+    "torch",
+    "sentence_transformers",
+    "transformers",
+    "gradio",
+    "faiss",
+    "tantivy",
+    "pypdfium2",
+    "rich",
+    "lxml",
+    "re2",
+)
 OWNERS = {
     "faiss": {"index/vectors.py"},
     "tantivy": {"index/lexical.py"},
@@ -38,6 +49,15 @@ OWNERS = {
     "scipy": {"qa/calibrate.py"},
     "pypdfium2": {"index/parsers/pdf/pages.py"},
     "selectolax": {"index/parsers/html.py"},
+    "pytesseract": {"index/parsers/pdf/ocr.py"},
+    "python_calamine": {"index/parsers/sheets/binary.py"},
+    "office_oxide": {"index/parsers/office/legacy.py"},
+    "msoffcrypto": {"index/parsers/office/lock.py"},
+    "cryptography": {"index/parsers/archive/aes.py"},
+    "py3langid": {"index/sandbox/language.py"},
+    "watchfiles": {"index/watching.py"},
+    "pathspec": {"index/ignoring.py"},
+    "re2": {"index/ignoring.py"},
     "portalocker": {"index/snapshot.py"},
     "sentencex": {"index/chunking.py"},
 }
