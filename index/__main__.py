@@ -7,6 +7,7 @@ import re
 import shlex
 from contextlib import suppress
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from threading import Event, Thread
 from typing import Annotated
@@ -227,13 +228,14 @@ def status_command(
     run_by = f" by {state.runtime}" if state.runtime else ""
     out.print(f"encoder {state.encoder}{run_by}, vectors {state.vector_index}", markup=False, highlight=False)
     out.print(", ".join(f"{state.counts[s]:,} {s}" for s in STATUSES if state.counts[s]) or "no documents")
-    table = Table("source", "status", "passages", "pages", "reason", box=None, pad_edge=False)
+    table = Table("source", "status", "passages", "pages", "indexed at", "reason", box=None, pad_edge=False)
     for document in state.documents:
         table.add_row(
             Text(terminal.visible(document.source)),
             document.status,
             str(document.passages),
             str(document.pages or ""),
+            datetime.fromisoformat(document.indexed_at).astimezone().strftime("%Y-%m-%d %H:%M"),
             Text(document.reason or (f"same as {document.duplicate_of}" if document.duplicate_of else "")),
         )
     out.print(table)

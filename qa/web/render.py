@@ -209,7 +209,9 @@ def document_list(documents: Sequence[DocumentStatus], wanted: str, page: int) -
     rows = "".join(_row(d) for d in found[shown * DOCUMENTS_PER_PAGE : (shown + 1) * DOCUMENTS_PER_PAGE])
     if not rows:
         return '<p class="fn-hint">No document matches.</p>', shown, pages
-    head = "".join(f'<th scope="col">{label}</th>' for label in ("Document", "Status", "Passages"))
+    head = "".join(
+        f'<th scope="col">{label}</th>' for label in ("Document", "Status", "Pages", "Passages", "Read")
+    )
     return (
         f'<p class="fn-hint">{len(found):,} of {len(documents):,} files, page {shown + 1} of {pages}</p>'
         f'<div class="fn-documents" tabindex="0" role="region" aria-label="Documents"><table>'
@@ -221,13 +223,14 @@ def document_list(documents: Sequence[DocumentStatus], wanted: str, page: int) -
 
 def _row(document: DocumentStatus) -> str:
     title = f'<span class="fn-title">{name(document.title)}</span>'
-    if document.status == "indexed":
+    if document.passages:  # an archive has no text of its own to show
         title = f'<a href="{link(span(document.source, 0, 0))}">{title}</a>'
     reason = f'<br><span class="fn-where">{escape(document.reason)}</span>' if document.reason else ""
     status = _STATUS_WORDS.get(document.status, document.status)
     return (
         f'<tr><td>{title}<br><span class="fn-path">{path(document.source)}</span></td>'
-        f"<td>{escape(status)}{reason}</td><td>{document.passages:,}</td></tr>"
+        f"<td>{escape(status)}{reason}</td><td>{document.pages or ''}</td><td>{document.passages:,}</td>"
+        f"<td>{escape(document.indexed_at[:16].replace('T', ' '))} UTC</td></tr>"
     )
 
 
