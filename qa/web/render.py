@@ -137,7 +137,7 @@ def _citations(citations: Sequence[Citation]) -> str:
     if len(rows) > SHOWN_CITATIONS:
         more = rows[SHOWN_CITATIONS:]
         shown += (
-            f"<details><summary>{len(more)} more places</summary>"
+            f"<details><summary>{len(more)} more place{'s' * (len(more) > 1)}</summary>"
             f'<ul class="fn-cites">{"".join(more)}</ul></details>'
         )
     return shown
