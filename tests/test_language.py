@@ -36,7 +36,8 @@ def document(text: str, kind: str = "prose") -> Document:
         (ENGLISH, "en"),
         ("We met some friends at a small station where nobody else was waiting for trains that day.", "en"),
         (
-            "El consejo se reúne cada mes en el antiguo ayuntamiento, y las actas se guardan allí siempre.",
+            "El consejo se reúne cada mes en el antiguo ayuntamiento junto al río. "
+            "Las actas se guardan siempre allí.",
             "es",
         ),
         (
