@@ -228,7 +228,9 @@ def status_command(
     run_by = f" by {state.runtime}" if state.runtime else ""
     out.print(f"encoder {state.encoder}{run_by}, vectors {state.vector_index}", markup=False, highlight=False)
     out.print(", ".join(f"{state.counts[s]:,} {s}" for s in STATUSES if state.counts[s]) or "no documents")
-    table = Table("source", "status", "passages", "pages", "indexed at", "reason", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for label in ("source", "status", "passages", "pages", "indexed at", "reason"):
+        table.add_column(label, overflow="fold")  # a path or a model's name is there to be copied
     for document in state.documents:
         table.add_row(
             Text(terminal.visible(document.source)),
@@ -318,7 +320,8 @@ def _passwords(path: Path | None) -> list[str]:
     try:
         return [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line]
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the password file {path} can't be read: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise UsageError(f"the password file {path} can't be read: {reason}") from error
 
 
 def _bytes(size: str) -> int:
@@ -347,7 +350,7 @@ def _tell(report: BuildReport, quiet: bool) -> int:
     parts = [f"{report.counts[s]:,} {s}" for s in STATUSES if report.counts.get(s)]
     out = terminal.stdout()
     out.print(f"{', '.join(parts) or 'no documents'}: {report.passages:,} passages", highlight=False)
-    left = sum(count for status, count in report.counts.items() if status not in ("indexed", "failed"))
+    left = sum(count for status, count in report.counts.items() if status != "indexed")
     if left:
         said = "1 file was" if left == 1 else f"{left:,} files were"
         out.print(f"{said} not indexed; `python -m index status` says why", highlight=False)

@@ -80,8 +80,12 @@ class _Unit:
     block: Block
 
 
-def chunk(document: Document, tokenizer: Tokenizer, settings: ChunkSettings) -> Iterator[Passage]:
+def chunk(
+    document: Document, tokenizer: Tokenizer, settings: ChunkSettings, language: str = "en"
+) -> Iterator[Passage]:
     """Split ``document`` into passages, which are made one by one: a book of them takes no memory.
+
+    ``language`` (ISO 639-1) knows what ends no sentence: "14. September" in German.
 
     Raises:
         EncoderError: the encoder reads fewer word pieces than ``settings`` ask for.
@@ -97,7 +101,7 @@ def chunk(document: Document, tokenizer: Tokenizer, settings: ChunkSettings) -> 
         context = _context(document.title, section.heading, tokenizer, settings.context_tokens)
         for blocks in _by_page(section, page_of):
             headers = _headers(document.text, blocks, tokenizer)
-            units = _units(document.text, blocks, headers, tokenizer, budget)
+            units = _units(document.text, blocks, headers, tokenizer, budget, language)
             for group, header in _pack(units, headers, budget, settings.overlap_tokens):
                 yield _passage(document.text, group, section, page_of, (context, header), headers)
 
@@ -107,7 +111,7 @@ def embedded_text(passage: Passage) -> str:
     return f"{passage.context}\n{passage.text}" if passage.context else passage.text
 
 
-def sentence_spans(text: str, start: int, end: int) -> Iterator[Span]:
+def sentence_spans(text: str, start: int, end: int, language: str = "en") -> Iterator[Span]:
     """Yield the sentences of ``text[start:end]`` as ranges of ``text``, white space left out.
 
     Boundaries come from sentencex. A mere number, letter or mark ("1.", "(a)", "*") belongs to the
@@ -115,7 +119,7 @@ def sentence_spans(text: str, start: int, end: int) -> Iterator[Span]:
     """
     begin = place = start
     held = ""
-    for stop in _sentence_ends(text, start, end):
+    for stop in _sentence_ends(text, start, end, language):
         held += text[place:stop]
         place = stop
         if stop < end and _is_enumerator(held):
@@ -127,19 +131,19 @@ def sentence_spans(text: str, start: int, end: int) -> Iterator[Span]:
             yield span
 
 
-def _sentence_ends(text: str, start: int, end: int) -> Iterator[int]:
+def _sentence_ends(text: str, start: int, end: int, language: str) -> Iterator[int]:
     """Yield where the sentences of ``text[start:end]`` end, in linear time."""
     import sentencex
 
     while end - start > READ_AT_ONCE:
         window = text[start : start + READ_AT_ONCE]
         sure = start + READ_AT_ONCE - LOOK_AHEAD
-        stops = [start + found["end_index"] for found in sentencex.get_sentence_boundaries("en", window)]
+        stops = [start + found["end_index"] for found in sentencex.get_sentence_boundaries(language, window)]
         del stops[-1]  # the end of the window, not of a sentence
         stops = [stop for stop in stops if stop <= sure] or stops[:1]
         yield from stops
         start = stops[-1] if stops else _break_before(text, start, sure)
-    for found in sentencex.get_sentence_boundaries("en", text[start:end]):
+    for found in sentencex.get_sentence_boundaries(language, text[start:end]):
         yield start + found["end_index"]
 
 
@@ -230,9 +234,10 @@ def _units(
     headers: Mapping[Span, tuple[str, int]],
     tokenizer: Tokenizer,
     budget: int,
+    language: str,
 ) -> Iterator[_Unit]:
     before: int | None = None
-    for start, end, block, tokens in _tokenized(text, blocks, tokenizer, budget):
+    for start, end, block, tokens in _tokenized(text, blocks, tokenizer, budget, language):
         gap = 0 if before is None else _gap(text[before:start], tokenizer)
         room = budget - headers[block.header][1] if block.header else budget
         if tokens <= room:
@@ -244,7 +249,7 @@ def _units(
 
 
 def _tokenized(
-    text: str, blocks: Iterable[Block], tokenizer: Tokenizer, budget: int
+    text: str, blocks: Iterable[Block], tokenizer: Tokenizer, budget: int, language: str
 ) -> Iterator[tuple[int, int, Block, int]]:
     """Sentences, rows and pieces of code with their lengths, as many at once as tokenizers like.
 
@@ -255,7 +260,7 @@ def _tokenized(
         (span, block)
         for block in blocks
         for span in (
-            sentence_spans(text, block.start, block.end)
+            sentence_spans(text, block.start, block.end, language)
             if block.kind in ("prose", "item")
             else [_trimmed(text, block.start, block.end)]
         )

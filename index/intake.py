@@ -259,7 +259,7 @@ def _content(
         return content, file.status, file.reason
     reason = "; ".join(filter(None, [file.reason, language_notice(file.language, reading.encoder)]))
     content = catalog.add_content(file.sha256, file.parser, "indexed", reason, file.document, file.language)
-    passages = chunk(file.document, reading.tokenizer, reading.settings)
+    passages = chunk(file.document, reading.tokenizer, reading.settings, file.language or "en")
     try:
         if catalog.add_passages(content, passages) or not file.document.text:
             return content, "indexed", reason

@@ -19,21 +19,30 @@ ADDRESS_CHARACTERS = 200
 _EMPHASIS = ("**", "*", "``", "`", "~~")
 """Marks that stand on both sides of words in Markdown. Underscores belong to identifiers, too."""
 
+_IN_NUMBERS = frozenset(",.'’")
 _BRACKETS = {")": "(", "]": "[", "”": "“"}
 _JOINER = "\u200d"
 _INVISIBLE_IN_WORDS = "\u00ad\u200c" + _JOINER
 
 
 def whole_words(text: str, start: int, end: int) -> Span:
-    """Widen a range to the ends of the words and of the web and mail addresses that it cuts."""
+    """Widen a range to the ends of the words, numbers, and web and mail addresses that it cuts."""
     for low, high in _addresses(text, start, end):
         if low < end and high > start:
             start, end = min(start, low), max(end, high)
-    while _is_in_word(text, start):
+    while _is_in_word(text, start) or _is_in_number(text, start):
         start -= 1
-    while _is_in_word(text, end):
+    while _is_in_word(text, end) or _is_in_number(text, end):
         end += 1
     return start, end
+
+
+def _is_in_number(text: str, place: int) -> bool:
+    """Whether a place is beside a mark between digits, as in 15,634.5: half a number is another number."""
+    around = text[max(place - 2, 0) : place], text[place : place + 2]
+    return (around[0][-1:].isdigit() and around[1][:1] in _IN_NUMBERS and around[1][1:].isdigit()) or (
+        around[0][:1].isdigit() and around[0][1:] in _IN_NUMBERS and around[1][:1].isdigit()
+    )
 
 
 def _addresses(text: str, start: int, end: int) -> Iterator[Span]:

@@ -350,3 +350,12 @@ def test_sentences_hold_every_word(text: str) -> None:
     assert all(a < b <= c < d for (a, b), (c, d) in pairwise(spans))
     told = "".join(text[a:b] for a, b in spans)
     assert "".join(told.split()) == "".join(text.split())
+
+
+@pytest.mark.parametrize("language", ["de", "zh", "xx", "zxx"])
+def test_the_language_says_what_ends_a_sentence(language: str) -> None:
+    text = "Das Stadion wurde am 14. September 2023 eröffnet. Danach regnete es."
+    found = [text[start:end] for start, end in sentence_spans(text, 0, len(text), language)]
+    assert "".join(found).replace(" ", "") == text.replace(" ", "")
+    if language == "de":
+        assert found == ["Das Stadion wurde am 14. September 2023 eröffnet.", "Danach regnete es."]

@@ -137,3 +137,23 @@ def test_threads_may_parse_at_once() -> None:
     expected = [parse(each) for each in data]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(parse, data)) == expected
+
+
+def test_rows_that_begin_with_a_small_letter_stand_apart() -> None:
+    rows = ["Products 2023 2022", "iPhone 39,669 40,665", "Mac 6,840 7,382", "iPad 5,791 7,224"]
+    assert texts(page(*rows)) == rows
+
+
+def test_pages_that_count_themselves() -> None:
+    feet = ["Page 1 of 3", "Page 2 of 3 DEN08WA042", "Page 3 of 3 DEN08WA042"]
+    bodies = [[f"The {name} is kept in the hall.", *WRAPPED] for name in ("car", "van", "bus")]
+    pages = [page(foot, *body) for foot, body in zip(feet, bodies, strict=True)]
+    assert not any("Page" in text for text in texts(*pages))
+    assert any("Page 9 of 3" in text for text in texts(page("Page 9 of 3", *bodies[0]), *pages[1:]))
+
+
+def test_lines_of_a_table_of_contents_are_in_no_block() -> None:
+    contents = ["Leasing ........................ 12", "Rent . . . . . . . . . . iv", "Sale …………"]
+    document = parse(write_pdf([page(*contents, "", *WRAPPED)]))
+    assert [text for _, text in blocks(document)] == [" ".join(WRAPPED)]
+    assert "Leasing" in document.text

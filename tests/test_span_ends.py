@@ -108,3 +108,20 @@ def test_brackets_always_pair_in_the_end(text, data):
 def test_addresses_are_looked_for_near_the_span_alone():
     text = "x@" * 200_000
     assert whole_words(text, 100_000, 100_001) != (0, len(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "cut", "whole"),
+    [
+        ("15,634,232,000 shares", "232,000", "15,634,232,000"),
+        ("15,634,232,000 shares", "15", "15,634,232,000"),
+        ("$3.5 billion", "3", "3.5"),
+        ("1'200.50 francs", "200", "1'200.50"),
+        ("in 2021, 2022 and 2023", "2022", "2022"),
+        ("It has 12. 15 left", "12", "12"),
+        ("Version 2.1.3.", "1", "2.1.3"),
+    ],
+)
+def test_a_number_is_kept_whole(text, cut, whole):
+    start, end = whole_words(text, text.index(cut), text.index(cut) + len(cut))
+    assert text[start:end] == whole

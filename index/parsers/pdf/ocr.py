@@ -21,7 +21,7 @@ Box = tuple[float, float, float, float]
 MOST_PAGES = 500
 """So many pages of one file are read; each takes seconds."""
 
-REMEDY = "pip install 'footnote-qa[ocr]' and tesseract read it by OCR"
+REMEDY = "pip install 'footnote-qa[ocr]' and the program tesseract read it by OCR, with the next rebuild"
 _SECONDS = 60
 
 

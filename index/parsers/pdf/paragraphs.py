@@ -18,6 +18,8 @@ _LABEL = re.compile(r"[A-Z][^:.!?]{1,48}:(?:\s|$)")
 _FIGURES = re.compile(r"(?:\s[$€£]?\s?\(?\d[\d,.]*\)?%?|\s[—–-]){2,}$")
 _DATE = re.compile(r"[A-Z][a-z]{2,8}\.? \d{1,2}, \d{4}$")
 _SYMBOLS = re.compile(r"[\W_]+")
+_CONTENTS = re.compile(r"(?:\.{4}|(?:\. ){4}|…{2})[.… ]*(?:\d{1,4}|[ivxlc]{1,6})?$")
+_ENDS_IN_FIGURE = re.compile(r"\d[)%]?$")
 
 
 def bullet_length(text: str) -> int:
@@ -29,6 +31,11 @@ def bullet_length(text: str) -> int:
 def kind_of(text: str) -> BlockKind:
     """The kind of block that a paragraph is."""
     return "item" if _is_item(text) else "prose"
+
+
+def is_contents_line(text: str) -> bool:
+    """Whether a paragraph is a line of a table of contents: a name, dots and a page."""
+    return _CONTENTS.search(text) is not None
 
 
 def is_ornament(text: str) -> bool:
@@ -110,6 +117,8 @@ def _reads_on(lines: Sequence[Line], place: int, usual: float) -> bool:
         return False
     if not line.text[0].islower() and (is_row(before.text) or is_row(line.text)):
         return False
+    if is_row(line.text) and _ENDS_IN_FIGURE.search(before.text):
+        return False  # a row may begin with a small letter; only a name without figures goes on in it
     if not ended and line.text[0].islower():
         return True
     if ended and line.left > before.left + line.height and not _BULLET.match(before.text):

@@ -10,6 +10,7 @@ from index.parsers.pdf.lines import Line
 
 _SENTENCE = re.compile(r"(?:\S+\s+){4,}\S+[.!?][\"'”’)]*$")
 _DIGITS = re.compile(r"\d+")
+_PAGE_OF = re.compile(r"(?:page|seite|p\.)? ?(\d{1,5}) ?(?:of|/|von|de) ?(\d{1,5})\b.{0,40}$", re.IGNORECASE)
 _EDGE = 3  # running heads and feet have at most so many lines
 
 
@@ -30,7 +31,7 @@ def running(pages: Sequence[Sequence[Line]]) -> list[set[int]]:
             if _is_number(text):
                 repeated = offsets[int(text) - number] >= min(needed, max(2, len(pages)))
             else:
-                repeated = counts[_key(text)] >= needed
+                repeated = counts[_key(text)] >= needed or _counts_pages(text, number + 1, len(pages))
             if repeated:
                 found.add(place)
         # A page of nothing but repeated lines is content that resembles other pages.
@@ -49,6 +50,12 @@ def _key(text: str) -> str:
     """What is the same on many pages: everything but numbers, unless a sentence holds them."""
     folded = " ".join(text.split())
     return folded if _SENTENCE.match(folded) else _DIGITS.sub("#", folded)
+
+
+def _counts_pages(text: str, number: int, count: int) -> bool:
+    """Whether a line says which page of how many it stands on, and little more: "Page 2 of 3 DEN08"."""
+    match = _PAGE_OF.match(text)
+    return match is not None and (int(match[1]), int(match[2])) == (number, count)
 
 
 def _is_number(text: str) -> bool:

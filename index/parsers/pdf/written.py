@@ -12,7 +12,7 @@ from index.parsers.outline import Heading, outline
 from index.parsers.pdf.headings import Mark
 from index.parsers.pdf.lines import Line
 from index.parsers.pdf.paper import PageText
-from index.parsers.pdf.paragraphs import bullet_length, is_ornament, kind_of, paragraphs
+from index.parsers.pdf.paragraphs import bullet_length, is_contents_line, is_ornament, kind_of, paragraphs
 
 _WIDE = re.compile("[\u2e80-\u312f\u31a0-\u9fff\uf900-\ufaff\uff00-\uffef]")  # scripts without spaces
 
@@ -79,7 +79,7 @@ class Writing:
     def _part(self, mark: Mark | None, is_running: bool, start: int, text: str) -> None:
         if mark is not None:
             self._parts.append(Heading(start, self._length, mark.level, self._label(mark)))
-        elif not is_running and not is_ornament(text):
+        elif not is_running and not is_ornament(text) and not is_contents_line(text):
             self._parts.append(Block(start + bullet_length(text), self._length, kind_of(text)))
 
     def _bare(self, mark: Mark) -> None:
