@@ -35,17 +35,36 @@ class EmbeddingCache:
     def __init__(self, path: Path, encoder: Encoder) -> None:
         """Open the cache in ``path``, which is made where there is none."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         self._encoder = encoder
-        self._connection = _opened(path)
+        self.embedded = 0
+        try:
+            self._open()
+        except sqlite3.OperationalError:  # a full disk is no damage
+            raise
+        except sqlite3.DatabaseError as error:
+            self._begin_anew(error)
+
+    def _open(self) -> None:
+        self._connection = sqlite3.connect(self._path)
+        self._connection.executescript(SCHEMA)
+        fingerprint = (self._encoder.fingerprint,)
         with self._connection:
-            self._connection.execute(
-                "INSERT OR IGNORE INTO encoders (fingerprint) VALUES (?)", (encoder.fingerprint,)
-            )
+            self._connection.execute("INSERT OR IGNORE INTO encoders (fingerprint) VALUES (?)", fingerprint)
         row = self._connection.execute(
-            "SELECT id FROM encoders WHERE fingerprint = ?", (encoder.fingerprint,)
+            "SELECT id FROM encoders WHERE fingerprint = ?", fingerprint
         ).fetchone()
         self._id = int(row[0])
-        self.embedded = 0
+
+    def _begin_anew(self, error: sqlite3.DatabaseError) -> None:
+        """Replace a damaged file: all that it holds can be made again.
+
+        Damage is found where it is met. To look for it in the whole file takes the longer the more it holds.
+        """
+        _log.warning("the cache of embeddings %s is damaged (%s) and is made anew", self._path, error)
+        self._connection.close()
+        self._path.unlink()
+        self._open()
 
     def __enter__(self) -> Self:
         """Return the cache itself."""
@@ -59,6 +78,15 @@ class EmbeddingCache:
 
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The vectors of ``texts``, of shape (len(texts), dimension); what is new is embedded."""
+        try:
+            return self._vectors(texts)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            self._begin_anew(error)
+            return self._vectors(texts)
+
+    def _vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         keys = [_key(text) for text in texts]
         known = self._known(keys)
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
@@ -86,6 +114,15 @@ class EmbeddingCache:
 
     def keep_only(self, texts: Iterable[str]) -> int:
         """Drop every vector but those of ``texts`` under this encoder; return how many went."""
+        try:
+            return self._keep_only(texts)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            self._begin_anew(error)
+            return 0
+
+    def _keep_only(self, texts: Iterable[str]) -> int:
         before = self._count()
         with self._connection:
             self._connection.execute("CREATE TEMP TABLE kept (text BLOB PRIMARY KEY) WITHOUT ROWID")
@@ -102,24 +139,6 @@ class EmbeddingCache:
 
     def _count(self) -> int:
         return int(self._connection.execute("SELECT count(*) FROM vectors").fetchone()[0])
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    """Open the cache; a damaged one is made anew, since all that it holds can be made again."""
-    connection = sqlite3.connect(path)
-    try:
-        connection.executescript(SCHEMA)
-        damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.DatabaseError as error:
-        damage = str(error)
-    if damage == "ok":
-        return connection
-    connection.close()
-    _log.warning("the cache of embeddings %s is damaged (%s) and is made anew", path, damage)
-    path.unlink()
-    connection = sqlite3.connect(path)
-    connection.executescript(SCHEMA)
-    return connection
 
 
 def _key(text: str) -> bytes:

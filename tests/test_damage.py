@@ -92,6 +92,21 @@ def test_damage_is_named_and_rebuild_mends_it(one: Path, folder: Path, name: str
     assert verify(one) == ()
 
 
+def test_damage_in_the_middle_of_the_cache_is_met_and_mended(
+    folder: Path, index_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_files(folder, {f"{n}.txt": f"Words of the note number {n}." for n in range(300)})
+    rebuild(folder, index_dir, encoder=TinyEncoder())
+    path = index_dir / "cache" / "embeddings.sqlite"
+    data = bytearray(path.read_bytes())
+    data[8_192:-4_096] = b"\xff" * (len(data) - 12_288)
+    path.write_bytes(data)
+    assert rebuild(folder, index_dir, encoder=TinyEncoder()).passages == 300
+    assert "is made anew" in caplog.text
+    assert verify(index_dir) == ()
+    assert rebuild(folder, index_dir, encoder=TinyEncoder()).embedded == 0
+
+
 def test_reader_never_writes_into_a_snapshot(one: Path) -> None:
     (live_dir(one) / "lexical" / "meta.json").unlink()
     with pytest.raises(IndexDamagedError), open_index(one, TinyEncoder()) as index:
