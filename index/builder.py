@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from index import lexical, snapshot
+from index.ahead import EmbeddingAhead
 from index.catalog import Catalog, FileRow
 from index.changes import Changes, compare
 from index.chunking import ChunkSettings, embedded_text
@@ -297,7 +298,8 @@ def _written(
     before = _files_before(job.index_dir, previous)
     with closing(open_catalog(job.index_dir, work, previous, base)) as catalog:
         first_new = catalog.last_passage_id() if base is not None else 0
-        written = take_in(catalog, found, job.reading, job.progress)
+        with EmbeddingAhead(job.index_dir / snapshot.CACHE, job.encoder) as ahead:
+            written = take_in(catalog, found, replace(job.reading, hear=ahead.add), job.progress)
         changes = compare(before, catalog.files())
         if not written and not has_news:
             return _report(job, catalog, changes, started, str(base))
@@ -314,6 +316,7 @@ def _written(
     name = snapshot.publish(job.index_dir, manifest)
     snapshot.drop_snapshots(job.index_dir, frozenset(kept for kept in (name, previous) if kept))
     seconds = time.perf_counter() - started
+    embedded += ahead.embedded
     return replace(report, snapshot=name, published=True, embedded=embedded, seconds=seconds)
 
 

@@ -14,7 +14,7 @@ from index.catalog import Catalog, FileRow
 from index.chunking import ChunkSettings, Tokenizer, chunk
 from index.errors import EncoderError, IndexDamagedError, ParseError
 from index.languages import language_notice
-from index.model import Status
+from index.model import Passage, Status
 from index.parsers import parser_for
 from index.sandbox import DEFAULT_LIMITS, Limits, ReadFile, Request, read_files
 from index.scan import FoundFile
@@ -31,15 +31,23 @@ COMMIT_SECONDS = 2.0
 """A build that is stopped loses no more than what it read in so long."""
 
 
+def _unheard(passage: Passage) -> None:
+    """Nobody is told of a passage."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How files are read: what cuts them into passages, what opens them, and what each may take."""
+    """How files are read: what cuts them into passages, what opens them, and what each may take.
+
+    ``hear`` is told of each new passage as it is made.
+    """
 
     tokenizer: Tokenizer
     settings: ChunkSettings
     encoder: str
     passwords: tuple[str, ...] = ()
     limits: Limits = DEFAULT_LIMITS
+    hear: Callable[[Passage], None] = _unheard
 
 
 def take_in(catalog: Catalog, found: Sequence[FoundFile], reading: Reading, progress: Progress) -> bool:
@@ -261,7 +269,7 @@ def _content(
     content = catalog.add_content(file.sha256, file.parser, "indexed", reason, file.document, file.language)
     passages = chunk(file.document, reading.tokenizer, reading.settings, file.language or "en")
     try:
-        if catalog.add_passages(content, passages) or not file.document.text:
+        if catalog.add_passages(content, _heard(passages, reading)) or not file.document.text:
             return content, "indexed", reason
         status, reason = _NOTHING
     except (EncoderError, sqlite3.Error, IndexDamagedError):
@@ -270,3 +278,9 @@ def _content(
         status, reason = "failed", f"it can't be cut into passages ({type(error).__name__}: {error})"
     catalog.remove_contents([content])
     return catalog.add_content(file.sha256, file.parser, status, reason), status, reason
+
+
+def _heard(passages: Iterator[Passage], reading: Reading) -> Iterator[Passage]:
+    for passage in passages:
+        reading.hear(passage)
+        yield passage

@@ -57,6 +57,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(intake, "read_files", noted)
     monkeypatch.setattr("index.writing.BATCH", 2)
+    monkeypatch.setattr("index.ahead.BATCH", 2)
     return names
 
 
