@@ -8,9 +8,9 @@ a heading only where its form and its neighbours agree.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from index.model import Block, BlockKind, Document
 from index.parsers.decoding import decode_file
@@ -42,6 +42,7 @@ _FACT = re.compile(
     re.IGNORECASE,
 )
 _HEADING_LIMIT = 120
+_CUT_AT_ONCE = 1_000_000  # characters: all lines of a large file at once take many times its room
 _WRAP_LIMIT = 140  # nobody wraps text by hand at more columns than this
 
 
@@ -88,21 +89,34 @@ class _Line:
 class _Unit:
     """A paragraph or item, before it is known whether it is a heading."""
 
+    document: str
     start: int
     end: int
-    text: str
     kind: BlockKind
     lines: int
     gap_before: bool
     gap_after: bool
     level: int = 0  # of an underlined heading
 
+    @property
+    def text(self) -> str:
+        return self.document[self.start : self.end]
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines of a text, with their ends."""
+    place = 0
+    while place < len(text):
+        end = text.find("\n", place + _CUT_AT_ONCE) + 1 or len(text)
+        yield from text[place:end].splitlines(keepends=True)
+        place = end
+
 
 def _units(text: str) -> list[_Unit]:
     units: list[_Unit] = []
     run: list[_Line] = []
     place = 0
-    for raw in [*text.splitlines(keepends=True), ""]:
+    for raw in chain(_lines(text), [""]):
         stripped = raw.strip()
         line = _Line(place + len(raw) - len(raw.lstrip()), stripped, len(raw) - len(raw.lstrip()))
         place += len(raw)
@@ -113,7 +127,7 @@ def _units(text: str) -> list[_Unit]:
         if rule and len(run) == 1 and _is_underline(run[0], stripped):
             only = run[0]
             level = 1 if rule[1] == "=" else 2
-            units.append(_Unit(only.start, only.end, only.text, "prose", 1, True, True, level))
+            units.append(_Unit(text, only.start, only.end, "prose", 1, True, True, level))
         else:
             units.extend(_paragraphs(text, run))
         run = []
@@ -140,7 +154,7 @@ def _paragraphs(text: str, run: Sequence[_Line]) -> list[_Unit]:
         marker = run[first].marker
         start, end = run[first].start + max(marker, 0), run[stop - 1].end
         kind: BlockKind = "item" if marker >= 0 else "prose"
-        units.append(_Unit(start, end, text[start:end], kind, stop - first, first == 0, stop == len(run)))
+        units.append(_Unit(text, start, end, kind, stop - first, first == 0, stop == len(run)))
     return units
 
 

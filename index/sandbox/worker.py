@@ -27,6 +27,8 @@ from index.sandbox.protocol import Alive, Begun, Done, Frame, ReadFile, Request,
 DEPTH_LIMIT = 5
 """Archives in archives are opened so many deep."""
 
+ENCODED_AT_ONCE = 1_000_000
+
 
 def main() -> None:
     """Serve requests until stdin ends."""
@@ -56,7 +58,9 @@ def read(request: Request) -> Iterator[Frame]:
     except OSError as error:
         yield ReadFile("", "failed", f"the file can't be read: {error.strerror}")
     else:
-        yield from _Reading(request).read(data, request.name, "", 0)
+        frames = _Reading(request).read(data, request.name, "", 0)
+        del data
+        yield from frames
     yield Done()
 
 
@@ -91,6 +95,7 @@ class _Reading:
             parser = parser_for(name)
             key = parser.key
             document = self._parse(parser, data)
+            del data  # it takes as much room as what was read of it
             inside = _Inside()
             yield from self._members(_named(document.members, name), member, depth, inside)
             if inside.problem and not (document.text or inside.found):
@@ -110,7 +115,8 @@ class _Reading:
             raise EmptyFileError("the file holds no text")
         document = parser.parse(data, self._passwords)
         for text in _texts(document):
-            text.encode()  # half a surrogate pair can't be kept, nor shown
+            for start in range(0, len(text), ENCODED_AT_ONCE):  # half a surrogate pair can't be kept
+                text[start : start + ENCODED_AT_ONCE].encode()
             if "\0" in text:
                 raise CorruptError("binary content: its text holds NUL characters")
         return document
