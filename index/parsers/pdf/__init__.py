@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from index.errors import CorruptError, NoTextLayerError
@@ -18,6 +19,7 @@ from index.parsers.pdf.lines import NOISE, Frames, Line, legible, lines_of
 from index.parsers.pdf.pages import attachments, picture, read
 from index.parsers.pdf.paper import Content, PageText, Run
 from index.parsers.pdf.running import running
+from index.parsers.pdf.weaving import woven
 from index.parsers.pdf.written import Writing
 from index.parsers.writer import folded
 
@@ -53,7 +55,8 @@ def parse(
     if all(page is None for page in content.pages):
         raise CorruptError(f"the PDF is broken: none of its {len(content.pages)} pages can be read")
     title = sensible(content.metadata["Title"])
-    pages, notice = _recognised(data, content, find_engine)
+    bare, notice = _recognised(data, content, find_engine)
+    pages = [woven(page) if page is not None else None for page in bare]
     members = attachments(data, content.password) if content.attachments else ()
     read_pages = [_lines(page) for page in pages]
     if not any(read_pages) and not content.attachments:
@@ -111,14 +114,17 @@ def _has_text(page: PageText) -> bool:
 
 def _recognised_page(data: bytes, content: Content, number: int, engine: ocr.Engine) -> PageText | None:
     page = content.pages[number]
-    drawn = picture(data, content.password, number) if page is not None else None
-    if page is None or drawn is None:
+    if page is None:
+        return None
+    # What was filled in is known exactly: it is not read from the picture a second time.
+    drawn = picture(data, content.password, number, annotations=not page.filled)
+    if drawn is None:
         return None
     image, scale = drawn
     found = engine.read(image)
     lines = re.finditer("[^\n]+", found.text)
     runs = [Run(*line.span(), turn) for line, turn in zip(lines, found.turns, strict=True)]
-    return PageText(found.text, found.boxes / scale, runs, page.width, page.height) if runs else None
+    return replace(page, text=found.text, boxes=found.boxes / scale, runs=runs) if runs else None
 
 
 def _notice(pages: int, silent: int, done: int, engine: ocr.Engine | None) -> str:

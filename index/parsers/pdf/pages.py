@@ -1,6 +1,7 @@
 """What PDFium knows of a file: characters and their boxes, labels, outline, metadata, attachments.
 
-The only module that touches PDFium. Everything that leaves it is plain data (see `paper`).
+Only this module and `forms`, which it calls, touch PDFium. Everything that leaves it is plain data (see
+`paper`).
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any
 
 from index.errors import CorruptError, EncryptedError, ParseError
 from index.model import Member
+from index.parsers.pdf import forms
 from index.parsers.pdf.paper import Bookmark, Content, PageText, Run, View
 
 if TYPE_CHECKING:
@@ -66,13 +69,14 @@ def read(data: bytes, passwords: Sequence[str]) -> Content:
 
     with _PDFIUM:
         document, password = _opened(data, passwords)
+        form = forms.entered(document, data)
         try:
             pages: list[PageText | None] = []
             views: list[View | None] = []
             for number in range(len(document)):
                 found: tuple[PageText | None, View | None] = (None, None)
                 with suppress(pypdfium2.PdfiumError):
-                    found = _page(document, number)
+                    found = _page(document, number, form)
                 pages.append(found[0])
                 views.append(found[1])
             return Content(
@@ -84,6 +88,7 @@ def read(data: bytes, passwords: Sequence[str]) -> Content:
                 password,
             )
         finally:
+            form.close()
             document.close()
 
 
@@ -116,19 +121,38 @@ def _opening_error(data: bytes, reason: str, tried: int) -> ParseError:
     return CorruptError("the PDF is broken: it is cut off or damaged")
 
 
-def _page(document: PdfDocument, number: int) -> tuple[PageText, View]:
+def _page(document: PdfDocument, number: int, form: forms.Form) -> tuple[PageText, View]:
     page: PdfPage = document[number]
     try:
-        textpage: PdfTextPage = page.get_textpage()
-        try:
-            view = _view(page)
-            text, places = _text(textpage)
-            runs = [_run(textpage, places, match, view.quarters) for match in _RUN.finditer(text)]
-            return PageText(text, view.displayed(_boxes(textpage, places)), runs, *view.size), view
-        finally:
-            textpage.close()
+        view = _view(page)
+        own = _content(page, view)
+        fields = form.fields(page, view)
+        drawn = forms.flattened(page, fields)
     finally:
         page.close()
+    if not fields:
+        return own, view
+    return replace(own, filled=forms.pieces(fields, _drawn(document, number, view) if drawn else None)), view
+
+
+def _drawn(document: PdfDocument, number: int, view: View) -> PageText:
+    """What the fields of a flattened page show."""
+    page: PdfPage = document[number]
+    try:
+        forms.strip(page)
+        return _content(page, view)
+    finally:
+        page.close()
+
+
+def _content(page: PdfPage, view: View) -> PageText:
+    textpage: PdfTextPage = page.get_textpage()
+    try:
+        text, places = _text(textpage)
+        runs = [_run(textpage, places, match, view.quarters) for match in _RUN.finditer(text)]
+        return PageText(text, view.displayed(_boxes(textpage, places)), runs, *view.size)
+    finally:
+        textpage.close()
 
 
 def _text(textpage: PdfTextPage) -> tuple[str, Sequence[int]]:
@@ -287,7 +311,9 @@ def attachments(data: bytes, password: str | None) -> Iterator[Member]:
             document.close()
 
 
-def picture(data: bytes, password: str | None, number: int) -> tuple[Image, float] | None:
+def picture(
+    data: bytes, password: str | None, number: int, annotations: bool = True
+) -> tuple[Image, float] | None:
     """A page as a grey picture, with its pixels per point; None where it can't be drawn."""
     import pypdfium2
 
@@ -297,7 +323,8 @@ def picture(data: bytes, password: str | None, number: int) -> tuple[Image, floa
             page: PdfPage = document[number]
             width, height = page.get_size()
             scale = min(_DPI / 72, math.sqrt(_MOST_PIXELS / max(1.0, width * height)))
-            return page.render(scale=scale, grayscale=True).to_pil(), scale
+            drawn = page.render(scale=scale, grayscale=True, draw_annots=annotations)
+            return drawn.to_pil(), scale
         except pypdfium2.PdfiumError:
             return None
         finally:

@@ -32,14 +32,29 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """A line of what stands in a field of a form: number ``field`` of its page, which fills ``area``."""
+
+    text: str
+    boxes: Boxes
+    turn: int
+    field: int
+    area: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
 class PageText:
-    """A page's characters in PDFium's order; ``boxes`` holds left, top, right and bottom of each."""
+    """A page's characters in PDFium's order; ``boxes`` holds left, top, right and bottom of each.
+
+    What is ``filled`` in stands on the page, too, but is not among these characters.
+    """
 
     text: str
     boxes: Boxes
     runs: Sequence[Run]
     width: float
     height: float
+    filled: Sequence[Piece] = ()
 
 
 @dataclass(frozen=True, slots=True)
