@@ -80,6 +80,14 @@ def test_running_heads_and_page_numbers_are_text_but_in_no_block() -> None:
     assert document.text.count("Annual Report of the Company") == 4
 
 
+def test_rows_of_figures_at_the_edge_of_pages_are_no_running_heads() -> None:
+    rows = [f"{number},789.99 1.26{number} 31.85" for number in range(4)]
+    bodies = ["Alpha goes first.", "Beta is the next.", "Gamma comes third.", "Delta ends it."]
+    pages = [[*page(row, top=770), *page(body)] for row, body in zip(rows, bodies, strict=True)]
+    found = [text for _, text in blocks(parse(write_pdf(pages)))]
+    assert [text for text in found if text in rows] == rows
+
+
 def test_pages_that_resemble_each_other_are_not_dropped() -> None:
     found = texts(*(page(f"Invoice {number}") for number in range(1, 6)))
     assert found == [f"Invoice {number}" for number in range(1, 6)]

@@ -13,7 +13,7 @@ from importlib import import_module
 from index.errors import UnsupportedError
 from index.model import Document
 
-__all__ = ["PARSERS", "Parser", "parser_for"]
+__all__ = ["PARSERS", "Parser", "parser_for", "supported"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ PARSERS: tuple[Parser, ...] = (
     _row("rst", 1, ".rst .rest", "rst:parse"),
     _row("org", 1, ".org", "org:parse"),
     _row("html", 2, ".html .htm .xhtml", "html:parse"),
-    _row("pdf", 3, ".pdf", "pdf:parse", lockable=True),
+    _row("pdf", 4, ".pdf", "pdf:parse", lockable=True),
     _row("docx", 1, ".docx .docm", "office.docx:parse", lockable=True),
     _row("doc", 1, ".doc .dot", "office.legacy:parse_doc", lockable=True),
     _row("pptx", 1, ".pptx .pptm .ppsx", "office.pptx:parse", lockable=True),
@@ -110,3 +110,12 @@ def parser_for(source: str) -> Parser:
             if extension in parser.extensions:
                 return parser
     raise UnsupportedError(f"{last} files are not supported; save it as .pdf, .docx, .html or .txt")
+
+
+def supported(name: str) -> bool:
+    """Whether files with such a name are read."""
+    try:
+        parser_for(name)
+    except UnsupportedError:
+        return False
+    return True

@@ -44,12 +44,12 @@ def is_ornament(text: str) -> bool:
 
 
 def paragraphs(
-    lines: Sequence[Line], apart: Collection[int], begins: Collection[int] = ()
+    lines: Sequence[Line], apart: Collection[int], begins: Collection[int] = (), cuts: Collection[int] = ()
 ) -> list[list[int]]:
     """Group a page's lines into paragraphs.
 
     The lines of ``apart`` stand alone; where those of ``begins`` do not go on with a sentence, a
-    paragraph begins.
+    paragraph begins, and with those of ``cuts`` in any case.
     """
     if not lines:
         return []
@@ -60,7 +60,7 @@ def paragraphs(
     groups = [[0]]
     for place in range(1, len(lines)):
         line, before = lines[place], lines[place - 1]
-        begun = place in begins and not line.text[0].islower()
+        begun = place in cuts or (place in begins and not line.text[0].islower())
         free = place not in apart and place - 1 not in apart and not begun
         if free and (before.glued or (_follows(before, line, pitch) and _reads_on(lines, place, usual))):
             groups[-1].append(place)

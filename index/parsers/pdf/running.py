@@ -10,6 +10,8 @@ from index.parsers.pdf.lines import Line
 
 _SENTENCE = re.compile(r"(?:\S+\s+){4,}\S+[.!?][\"'”’)]*$")
 _DIGITS = re.compile(r"\d+")
+_AMOUNT = re.compile(r"(?<!\S)[$€£(+\-]*\d[\d,.]*[)%]*(?!\S)")
+_ROW = 3  # so many amounts make a line the row of a table
 _PAGE_OF = re.compile(r"(?:page|seite|p\.)? ?(\d{1,5}) ?(?:of|/|von|de) ?(\d{1,5})\b.{0,40}$", re.IGNORECASE)
 _EDGE = 3  # running heads and feet have at most so many lines
 
@@ -47,9 +49,10 @@ def _edge(lines: Sequence[Line]) -> set[int]:
 
 
 def _key(text: str) -> str:
-    """What is the same on many pages: everything but numbers, unless a sentence holds them."""
+    """What is the same on many pages: everything but numbers, unless a sentence or a row holds them."""
     folded = " ".join(text.split())
-    return folded if _SENTENCE.match(folded) else _DIGITS.sub("#", folded)
+    kept = _SENTENCE.match(folded) or len(_AMOUNT.findall(folded)) >= _ROW
+    return folded if kept else _DIGITS.sub("#", folded)
 
 
 def _counts_pages(text: str, number: int, count: int) -> bool:

@@ -7,12 +7,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 
 from index.layout import PlacedLine, pack
-from index.model import Block, Page, Section
+from index.model import Block, Page, Section, Span
 from index.parsers.outline import Heading, outline
 from index.parsers.pdf.headings import Mark
 from index.parsers.pdf.lines import Line
 from index.parsers.pdf.paper import PageText
 from index.parsers.pdf.paragraphs import bullet_length, is_contents_line, is_ornament, kind_of, paragraphs
+from index.parsers.pdf.tables import Table, tables
 
 _WIDE = re.compile("[\u2e80-\u312f\u31a0-\u9fff\uf900-\ufaff\uff00-\uffef]")  # scripts without spaces
 
@@ -26,6 +27,7 @@ class Writing:
         self._pieces: list[str] = []
         self._parts: list[Heading | Block] = []
         self._length = 0
+        self._header: Span | None = None  # of the last table
         self.pages: list[Page] = []
 
     @property
@@ -55,8 +57,15 @@ class Writing:
         begin = self._length
         headed = {mark.place + step: mark for mark in marks for step in range(mark.lines)}
         waiting = [mark for mark in marks if not mark.lines]
+        begins = {mark.place for mark in waiting}
+        found = tables(source, lines, headed, running, begins) if source else []
+        row_of = {
+            place: (table, table.row_of(place)) for table in found for place in range(table.start, table.end)
+        }
+        apart = {*running, *headed} - row_of.keys()
+        row: tuple[Table, int] | None = None
         places: list[int] = []
-        for group in _groups(lines, {*running, *headed}, headed, {mark.place for mark in waiting}):
+        for group in _groups(lines, apart, headed, begins, {cut for table in found for cut in table.cuts}):
             if self._length > begin:
                 self._write("\n")
             while waiting and waiting[0].place <= group[0]:
@@ -66,7 +75,11 @@ class Writing:
             for piece in pieces:
                 places.append(self._length)
                 self._write(piece)
-            self._part(headed.get(group[0]), group[0] in running, start, "".join(pieces))
+            if group[0] in row_of:
+                self._row(row_of[group[-1]], start, goes_on=row_of[group[0]] == row)
+            else:
+                self._part(headed.get(group[0]), group[0] in running, start, "".join(pieces))
+            row = row_of.get(group[-1])
         for mark in waiting:
             self._bare(mark)
         layout = _packed(source, lines, [place - begin for place in places]) if source else b""
@@ -82,6 +95,14 @@ class Writing:
         elif not is_running and not is_ornament(text) and not is_contents_line(text):
             self._parts.append(Block(start + bullet_length(text), self._length, kind_of(text)))
 
+    def _row(self, row: tuple[Table, int], start: int, *, goes_on: bool) -> None:
+        """A row of a table or its header, or the next piece of it."""
+        if goes_on:
+            start = self._parts.pop().start
+        if row[1] == 0:
+            self._header = start, self._length
+        self._parts.append(Block(start, self._length, "row", self._header if row[1] else None))
+
     def _bare(self, mark: Mark) -> None:
         self._parts.append(Heading(self._length, self._length, mark.level, self._label(mark)))
 
@@ -90,11 +111,15 @@ class Writing:
 
 
 def _groups(
-    lines: Sequence[Line], apart: Collection[int], headed: Mapping[int, Mark], begins: Collection[int]
+    lines: Sequence[Line],
+    apart: Collection[int],
+    headed: Mapping[int, Mark],
+    begins: Collection[int],
+    cuts: Collection[int],
 ) -> Iterator[list[int]]:
     """The paragraphs of a page; the lines of a heading make one together."""
     held: list[int] = []
-    for group in paragraphs(lines, apart, begins):
+    for group in paragraphs(lines, apart, begins, cuts):
         if held and headed.get(group[0]) is not headed.get(held[0]):
             yield held
             held = []
