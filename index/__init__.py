@@ -23,8 +23,11 @@ from index.errors import (
     IndexNotFoundError,
     IndexWriteError,
     ModelError,
+    NoPictureError,
     NoTextLayerError,
+    PageNotDrawableError,
     ParseError,
+    SourceChangedError,
     SourceNotFoundError,
     UnsupportedError,
     UsageError,
@@ -44,8 +47,10 @@ from index.model import (
 )
 from index.model_files import model_config, model_fingerprint, model_folder
 from index.opened import Index, Snapshot, open_index, rollback, status, verify
+from index.parsers import supported
+from index.pictures import PagePicture
 from index.sandbox import Limits
-from index.scan import ScanOptions
+from index.scan import ScanOptions, roots
 from index.watching import watch
 
 build = update  # what one wants of a folder, whether it has an index or not
@@ -75,7 +80,10 @@ __all__ = [
     "IndexedPassage",
     "Limits",
     "ModelError",
+    "NoPictureError",
     "NoTextLayerError",
+    "PageNotDrawableError",
+    "PagePicture",
     "ParseError",
     "Passage",
     "Progress",
@@ -83,6 +91,7 @@ __all__ = [
     "Rollback",
     "ScanOptions",
     "Snapshot",
+    "SourceChangedError",
     "SourceNotFoundError",
     "Span",
     "UnsupportedError",
@@ -103,7 +112,9 @@ __all__ = [
     "rebuild",
     "recorded_options",
     "rollback",
+    "roots",
     "status",
+    "supported",
     "terms",
     "update",
     "verify",

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from index.errors import IndexDamagedError
-from index.model import Document, DocumentStatus, IndexedPassage, Page, Passage, Status
+from index.model import Document, DocumentStatus, IndexedPassage, Page, Passage, Span, Status
 
 SCHEMA = """
 CREATE TABLE contents (
@@ -30,6 +30,7 @@ CREATE TABLE contents (
     language TEXT,
     text TEXT NOT NULL,
     pages TEXT NOT NULL,
+    tables TEXT NOT NULL,
     UNIQUE (sha256, parser)
 );
 CREATE TABLE layouts (
@@ -234,8 +235,8 @@ class Catalog:
         about = (document.title, document.author, document.date) if document else (None, None, None)
         self._write(
             "INSERT OR REPLACE INTO contents "
-            "(id, sha256, parser, status, reason, title, author, date, language, text, pages) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "(id, sha256, parser, status, reason, title, author, date, language, text, pages, tables) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     found[0] if found else None,
@@ -247,6 +248,7 @@ class Catalog:
                     language,
                     document.text if document else "",
                     ranges,
+                    json.dumps(_tables(document) if document else []),
                 )
             ],
         )
@@ -306,7 +308,27 @@ class Catalog:
         )
         return str(rows[0][0]) if rows else None
 
+    def table_header(self, source: str, offset: int) -> Span | None:
+        """The header row of the table that holds a character of a file; None where there is none."""
+        rows = self._rows(
+            "SELECT c.tables FROM files f JOIN contents c ON c.id = f.content WHERE f.source = ?", (source,)
+        )
+        for header, first, last in json.loads(rows[0][0]) if rows else ():
+            if first <= offset < last:
+                return header[0], header[1]
+        return None
+
     # -- passages ----------------------------------------------------------------------------
+
+    def passage_at(self, source: str, offset: int) -> IndexedPassage | None:
+        """The passage that holds a character of a file, the last to begin where they overlap."""
+        rows = self._rows(
+            "SELECT p.id FROM files f JOIN passages p ON p.content = f.content "
+            "WHERE f.source = ? AND p.start <= ? AND p.end > ? ORDER BY p.start DESC LIMIT 1",
+            (source, offset, offset),
+        )
+        found = self.passages([row[0] for row in rows], {source})
+        return found[0] if found else None
 
     def add_passages(self, content: int, passages: Iterable[Passage]) -> int:
         """Insert the passages of a content, as they are made; return how many they were."""
@@ -406,6 +428,20 @@ class Catalog:
         except IndexDamagedError as error:
             return [str(error)]
         return [str(row[0]) for row in rows if row[0] != "ok"]
+
+
+def _tables(document: Document) -> list[tuple[Span, int, int]]:
+    """Each table of a document that has a header row: that row, and where the rows under it begin and end."""
+    found: list[tuple[Span, int, int]] = []
+    for section in document.sections:
+        for block in section.blocks:
+            if block.header is None:
+                continue
+            if found and found[-1][0] == block.header:
+                found[-1] = block.header, found[-1][1], block.end
+            else:
+                found.append((block.header, block.start, block.end))
+    return found
 
 
 def _connect(database: str, uri: bool = False) -> sqlite3.Connection:

@@ -12,6 +12,9 @@
     ├── IndexLockedError            another process is writing this index
     ├── IndexWriteError             the index can't be written: a full disk, no permission
     ├── ClosedError                 the index was closed before the question came
+    ├── PageNotDrawableError        a page of a document can't be shown as a picture
+    │   ├── NoPictureError          the document is no PDF, or has no such page
+    │   └── SourceChangedError      its file is gone, or is not what was indexed
     ├── ModelError                  a model can't be found or loaded
     │   └── EncoderError            the encoder can't be loaded, or is not what it claims to be
     └── ParseError                  one file can't be read; it becomes that file's status
@@ -78,6 +81,18 @@ class IndexWriteError(FootnoteError):
 
 class ClosedError(FootnoteError):
     """The index was closed before the question came."""
+
+
+class PageNotDrawableError(FootnoteError):
+    """A page of a document can't be shown as a picture."""
+
+
+class NoPictureError(PageNotDrawableError):
+    """The document is no PDF, or has no such page."""
+
+
+class SourceChangedError(PageNotDrawableError):
+    """The file of a document is gone, or is not what was indexed."""
 
 
 class ModelError(FootnoteError):

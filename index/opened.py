@@ -21,7 +21,9 @@ from index.encoder import Encoder, load_encoder
 from index.errors import ClosedError, IndexDamagedError, SourceNotFoundError
 from index.layout import Rectangle, rectangles
 from index.lexical import LexicalIndex
-from index.model import STATUSES, DocumentStatus, IndexedPassage, IndexStatus, Rollback
+from index.model import STATUSES, DocumentStatus, IndexedPassage, IndexStatus, Rollback, Span
+from index.pictures import DEFAULT_SCALE, Origin, PagePicture, Pictures
+from index.scan import roots
 
 if TYPE_CHECKING:
     from index.vectors import VectorIndex
@@ -80,7 +82,11 @@ class Snapshot:
     @cached_property
     def _sources(self) -> frozenset[str]:
         """All files and members, also those that hold no text."""
-        return frozenset(document.source for document in self.documents)
+        return frozenset(self._checksums)
+
+    @cached_property
+    def _checksums(self) -> dict[str, str | None]:
+        return {document.source: document.sha256 for document in self.documents}
 
     @cached_property
     def documents(self) -> tuple[DocumentStatus, ...]:
@@ -114,6 +120,29 @@ class Snapshot:
             self.text(source)  # tells what is wrong
         pages = self._catalog.pages(source, start, end)
         return tuple(found for page in pages for found in rectangles(page, start, end))
+
+    def passage_at(self, source: str, offset: int) -> IndexedPassage | None:
+        """The passage that holds ``text(source)[offset]``; None where none does."""
+        return self._catalog.passage_at(source, offset)
+
+    def table_header(self, source: str, offset: int) -> Span | None:
+        """The header row of the table that holds ``text(source)[offset]``; None where there is none."""
+        return self._catalog.table_header(source, offset)
+
+    def origin(self, source: str) -> Origin:
+        """Where the bytes of a document are.
+
+        Raises:
+            SourceNotFoundError: the index has no such file.
+        """
+        if source in self._checksums:
+            for folder, prefix in roots([Path(folder) for folder in self.manifest.folders]):
+                if source.startswith(prefix):
+                    name, _, member = source.removeprefix(prefix).partition("!/")
+                    return Origin(source, folder / name, name, member, self._checksums[source])
+        raise SourceNotFoundError(
+            f"the index has no document {source!r}; `python -m index status` lists the documents"
+        )
 
     def match(self, patterns: Sequence[str] | None) -> frozenset[str] | None:
         """The files that ``patterns`` (relative paths or globs) name; None for all of them.
@@ -216,6 +245,7 @@ class Index:
         """See `open_index`."""
         self.path = index_dir
         self._opening = threading.Lock()
+        self._pictures = Pictures()
         opened = self._open()
         self._live: Snapshot | None = opened
         manifest = opened.manifest
@@ -235,6 +265,7 @@ class Index:
     def close(self) -> None:
         """Let go of the snapshot. Files close when the last question in flight is answered."""
         self._live = None
+        self._pictures.close()
 
     def live(self) -> Snapshot:
         """The live snapshot: a look at one small file, and an opening where a build replaced it.
@@ -266,6 +297,24 @@ class Index:
                 if attempts == OPEN_ATTEMPTS or snapshot.live_snapshot(self.path) == name:
                     raise
                 attempts += 1
+
+    def page_picture(self, source: str, page: int, scale: float = DEFAULT_SCALE) -> PagePicture:
+        """A page of a PDF as a picture, drawn in a process that can do no harm.
+
+        Args:
+            source: the PDF; one inside an archive, a mail or another PDF too.
+            page: its number, from 1.
+            scale: pixels a point, at most 10; less where the picture would have over 6 million pixels.
+
+        Raises:
+            UsageError: ``scale`` is out of range.
+            SourceNotFoundError: the index has no such document.
+            NoPictureError: it is no PDF, or has no such page.
+            SourceChangedError: its file is gone, or is not what was indexed.
+            PageNotDrawableError: it is locked or damaged, or drawing it takes too long or too much memory.
+            ClosedError, IndexDamagedError, IndexMismatchError: the index can't be asked any more.
+        """
+        return self._pictures.page(self.live().origin(source), page, scale)
 
     def status(self) -> IndexStatus:
         """The state of the index and of every file."""

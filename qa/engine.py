@@ -17,9 +17,11 @@ from index import (
     Folders,
     Index,
     IndexStatus,
+    PagePicture,
     Progress,
     Rectangle,
     Snapshot,
+    Span,
     has_content,
     open_index,
     phrases,
@@ -302,6 +304,27 @@ class QA:
             SourceNotFoundError: the index holds no text of such a file.
         """
         return self._index.live().rectangles(source, start, end)
+
+    def passage_at(self, source: str, offset: int) -> Evidence | None:
+        """The passage that holds ``text(source)[offset]``, with score 0; None where none does."""
+        found = self._index.live().passage_at(source, offset)
+        return evidence(Retrieved(found, 0.0, 0.0, 0.0)) if found else None
+
+    def table_header(self, source: str, offset: int) -> Span | None:
+        """The range of the header row of the table that holds ``text(source)[offset]``, if it has one."""
+        return self._index.live().table_header(source, offset)
+
+    def page_picture(self, source: str, page: int, scale: float = 1.5) -> PagePicture:
+        """A page of a PDF, from 1, as a PNG of ``scale`` pixels a point; `rectangles` fit on it.
+
+        Raises:
+            UsageError: ``scale`` is not above 0 and at most 10.
+            SourceNotFoundError: the index has no such document.
+            NoPictureError: it is no PDF, or has no such page.
+            SourceChangedError: its file is gone, or is not what was indexed.
+            PageNotDrawableError: it is locked or damaged, or drawing it takes too long or too much memory.
+        """
+        return self._index.page_picture(source, page, scale)
 
     def documents(self) -> tuple[DocumentStatus, ...]:
         """The status of every file, by source."""

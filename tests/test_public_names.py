@@ -47,7 +47,7 @@ OWNERS = {
         "index/encoder/torch_model.py",
     },
     "scipy": {"qa/calibrate.py"},
-    "pypdfium2": {"index/parsers/pdf/pages.py"},
+    "pypdfium2": {"index/parsers/pdf/forms.py", "index/parsers/pdf/pages.py"},
     "selectolax": {"index/parsers/html.py"},
     "pytesseract": {"index/parsers/pdf/ocr.py"},
     "python_calamine": {"index/parsers/sheets/binary.py"},
@@ -81,6 +81,7 @@ def imported(path: Path) -> set[str]:
 
 def test_the_names_that_other_programs_use():
     assert {"Index", "Document", "Passage", "build", "open_index", "FootnoteError"} <= set(index.__all__)
+    assert {"PagePicture", "PageNotDrawableError", "SourceChangedError"} <= set(index.__all__)
     assert {"QA", "Answer", "Citation", "Evidence"} <= set(qa.__all__)
 
 

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import hashlib
 import math
 import os
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections import deque
@@ -19,10 +13,10 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from index.errors import UnsupportedError
 from index.parsers import parser_for
+from index.sandbox.process import WorkerProcess, command, sweep
 from index.sandbox.protocol import (
     Begun,
     Done,
@@ -34,17 +28,13 @@ from index.sandbox.protocol import (
     receive,
 )
 
-ROOT = Path(__file__).parent.parent.parent
-COMMAND = (sys.executable, "-P", "-m", "index.sandbox.worker")
+COMMAND = command("index.sandbox.worker")
 MOST_WORKERS = 4
 LOOK_SECONDS = 0.2
 """How often it is looked whether a file takes too long."""
 
 AHEAD_BYTES, AHEAD_FILES = 64_000_000, 128
 """Files are read ahead of the one that is wanted while they are no more and no larger than this together."""
-
-FOLDERS = "footnote-"
-"""How the folders of workers are called, with the number of the process that they belong to."""
 
 CRASHES = 20
 """After so many crashes an archive is left."""
@@ -220,45 +210,23 @@ class _Attempt:
             raise TooLargeError(f"more than {MEMBERS:,} files inside it")
 
 
-class _Worker:
-    """One worker process and the folder that is its own."""
+class _Worker(WorkerProcess):
+    """A worker that reads files."""
 
     def __init__(self, command: tuple[str, ...], limits: Limits) -> None:
-        self.command = command
+        super().__init__(command, limits.memory)
         self.limits = limits
         self._left = REQUESTS
-        self._deadline = math.inf
-        self._is_late = False
-        self._folder = tempfile.mkdtemp(prefix=f"{FOLDERS}{os.getpid()}-")
-        paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-        self._process = subprocess.Popen(
-            [*command, self._folder, str(limits.memory)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for the parent, which knows what to do
-            cwd=self._folder,
-            env=os.environ
-            | {
-                "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-                "TMPDIR": self._folder,
-                "TEMP": self._folder,
-                "OMP_THREAD_LIMIT": "1",  # tesseract's: several files are read at once already
-            },
-        )
 
     def ask(self, request: Request, attempt: _Attempt) -> None:
         """Have a file read, within the limits; what comes, and what goes wrong, is put into ``attempt``."""
-        stdin = cast(BinaryIO, self._process.stdin)
-        stdout = cast(BinaryIO, self._process.stdout)
         self._left = self._left - 1 if request.size < LARGE_FILE else 0
         try:
-            stdin.write(request.line())
-            stdin.flush()
+            self.write(request.line())
             frame: Frame | None = None
             while not isinstance(frame, Done):
-                self._deadline = min(time.monotonic() + self.limits.seconds, attempt.last)
-                frame = receive(stdout, attempt.room)
+                self.deadline = min(time.monotonic() + self.limits.seconds, attempt.last)
+                frame = receive(self.answers, attempt.room)
                 if isinstance(frame, ReadFile):
                     _check_parser(frame, request)
                 attempt.take(frame)
@@ -270,45 +238,22 @@ class _Worker:
             attempt.fault, attempt.is_final = str(error), True
         except (EOFError, OSError, ValueError):  # ValueError: its pipes are closed, for nobody waits for it
             self._explain(attempt)
-        self._deadline = math.inf
-
-    def end_if_late(self) -> None:
-        """End the process if a file takes longer than it may; `ask` then returns."""
-        if time.monotonic() > self._deadline:
-            self._is_late = True
-            self._process.kill()
+        self.deadline = math.inf
 
     def _explain(self, attempt: _Attempt) -> None:
         """Say how the process ended."""
-        if self._is_late:
+        if self.was_late:
             attempt.was_late, attempt.is_final = True, time.monotonic() > attempt.last
             times = STEPS if attempt.is_final else 1
             attempt.fault = f"reading it took longer than {times * self.limits.seconds:.0f} s"
             return
-        try:
-            code = self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            attempt.fault = "the parser stopped answering"
-            return
-        attempt.was_killed = code in (-signal.SIGKILL, -signal.SIGTERM)
-        attempt.fault = f"the parser ended at it (exit code {code})"
-        if code < 0:
-            with contextlib.suppress(ValueError):
-                attempt.fault = f"the parser crashed at it ({signal.Signals(-code).name})"
+        ending = self.ending()
+        attempt.was_killed = ending.was_killed
+        attempt.fault = f"the parser {ending}"
 
     def is_usable(self) -> bool:
         """Whether the worker can take another file."""
-        return self._left > 0 and self._process.poll() is None
-
-    def kill(self) -> None:
-        """End the process and remove its folder."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):  # what was not flushed is not wanted
-                    pipe.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        return self._left > 0 and self.is_running()
 
 
 _IDLE: list[_Worker] = []
@@ -317,31 +262,11 @@ _IDLE: list[_Worker] = []
 _LOCK = threading.Lock()
 
 
-def _sweep() -> None:
-    """Remove the folders that workers of killed processes have left."""
-    for path in Path(tempfile.gettempdir()).glob(f"{FOLDERS}*-*"):
-        owner = path.name.removeprefix(FOLDERS).partition("-")[0]
-        if owner.isdecimal() and not _is_alive(int(owner)):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _is_alive(process: int) -> bool:
-    if os.name == "nt":
-        return True  # there is no harmless way to ask
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 class _Crew:
     """The workers of one build."""
 
     def __init__(self, limits: Limits) -> None:
-        _sweep()
+        sweep()
         self.limits = limits
         self._busy: list[_Worker] = []
         self._over = threading.Event()

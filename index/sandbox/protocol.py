@@ -136,11 +136,11 @@ def receive(stream: BinaryIO, room: int) -> Frame:
         TooLargeError: the frame is larger than allowed.
         NonsenseError: it makes no sense.
     """
-    size = int.from_bytes(_exactly(stream, LENGTH), "big")
+    size = int.from_bytes(exactly(stream, LENGTH), "big")
     if size > HEADER_LIMIT:
         raise TooLargeError(f"a header of {size:,} bytes")
     try:
-        return _frame(json.loads(_exactly(stream, size)), stream, room)
+        return _frame(json.loads(exactly(stream, size)), stream, room)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError) as error:
         raise NonsenseError("the parser answered what makes no sense") from error
 
@@ -152,54 +152,61 @@ def _frame(header: dict[str, Any], stream: BinaryIO, room: int) -> Frame:
         return Done() if header["done"] is True else Alive()
     member, status, reason, parser, sha256, size = header["file"]
     language = header["language"]
-    _require(status in STATUSES and isinstance(parser, str) and 0 <= _whole(size) < _LARGEST)
-    _require(sha256 is None or _SHA256.fullmatch(sha256) is not None)
-    _require(language is None or _LANGUAGE.fullmatch(language) is not None)
+    require(status in STATUSES and isinstance(parser, str) and 0 <= whole(size) < _LARGEST)
+    require(sha256 is None or _SHA256.fullmatch(sha256) is not None)
+    require(language is None or _LANGUAGE.fullmatch(language) is not None)
     document = None
     if "document" in header:
-        lengths = [_whole(length) for length in header["lengths"]]
-        _require(min(lengths) >= 0)
+        lengths = [whole(length) for length in header["lengths"]]
+        require(min(lengths) >= 0)
         if sum(lengths) > room:
             raise TooLargeError(f"{sum(lengths):,} bytes of text")
-        text = _exactly(stream, lengths[0]).decode()
-        layouts = [_exactly(stream, part) for part in lengths[1:]]
+        text = exactly(stream, lengths[0]).decode()
+        layouts = [exactly(stream, part) for part in lengths[1:]]
         document = _document(header["document"], text, layouts)
-    _require((document is not None) == (status == "indexed"))
-    return ReadFile(_name(member), status, _words(reason), parser, sha256, size, document, language)
+    require((document is not None) == (status == "indexed"))
+    return ReadFile(_name(member), status, words(reason), parser, sha256, size, document, language)
 
 
-def _exactly(stream: BinaryIO, count: int) -> bytes:
+def exactly(stream: BinaryIO, count: int) -> bytes:
+    """So many bytes.
+
+    Raises:
+        EOFError: there are fewer.
+    """
     data = stream.read(count)
     if len(data) != count:
         raise EOFError
     return data
 
 
-def _require(condition: bool) -> None:
+def require(condition: bool) -> None:
+    """Raise ValueError where what came makes no sense."""
     if not condition:
         raise ValueError("a frame that is none")
 
 
-def _whole(value: Any) -> int:  # noqa: ANN401 - whatever a worker may send
-    _require(type(value) is int)
+def whole(value: Any) -> int:  # noqa: ANN401 - whatever a worker may send
+    """A number without a fraction."""
+    require(type(value) is int)
     return int(value)
 
 
-def _words(value: Any) -> str:  # noqa: ANN401
+def words(value: Any) -> str:  # noqa: ANN401
     """A string that can be kept: no half of a surrogate pair, no NUL."""
-    _require(isinstance(value, str) and "\0" not in value)
+    require(isinstance(value, str) and "\0" not in value)
     value.encode()
     return str(value)
 
 
 def _perhaps(value: Any) -> str | None:  # noqa: ANN401
-    return None if value is None else _words(value)
+    return None if value is None else words(value)
 
 
 def _name(value: Any) -> str:  # noqa: ANN401
     """A member's place, which leads neither out of its file nor through it."""
-    name = _words(value)
-    _require(not name.startswith("/") and not any(part in (".", "..") for part in re.split("!?/", name)))
+    name = words(value)
+    require(not name.startswith("/") and not any(part in (".", "..") for part in re.split("!?/", name)))
     return name
 
 
@@ -221,28 +228,28 @@ def _described(document: Document) -> dict[str, Any]:
 
 
 def _document(values: dict[str, Any], text: str, layouts: Sequence[bytes]) -> Document:
-    _require("\0" not in text)
+    require("\0" not in text)
     reached = 0
     sections = []
     for heading, blocks in values["sections"]:
         checked = []
         for start, end, kind, header in blocks:
-            _require(reached <= _whole(start) <= _whole(end) <= len(text) and kind in _KINDS)
+            require(reached <= whole(start) <= whole(end) <= len(text) and kind in _KINDS)
             checked.append(Block(start, end, kind, _span(header, len(text))))
             reached = end
-        _require(isinstance(heading, list))
-        sections.append(Section(tuple(_words(label) for label in heading), tuple(checked)))
+        require(isinstance(heading, list))
+        sections.append(Section(tuple(words(label) for label in heading), tuple(checked)))
     pages: list[Page] = []
     for (number, start, end, label), layout in zip(values["pages"], layouts, strict=True):
-        _require(_whole(number) == len(pages) + 1)
-        _require(0 <= _whole(start) <= _whole(end) <= len(text))
+        require(whole(number) == len(pages) + 1)
+        require(0 <= whole(start) <= whole(end) <= len(text))
         pages.append(Page(number, start, end, _perhaps(label), layout))
     return Document(
         title=_perhaps(values["title"]),
         text=text,
         sections=tuple(sections),
         pages=tuple(pages),
-        notice=_words(values["notice"]),
+        notice=words(values["notice"]),
         author=_perhaps(values["author"]),
         date=_perhaps(values["date"]),
     )
@@ -252,5 +259,5 @@ def _span(value: Any, length: int) -> Span | None:  # noqa: ANN401
     if value is None:
         return None
     start, end = value
-    _require(0 <= _whole(start) <= _whole(end) <= length)
+    require(0 <= whole(start) <= whole(end) <= length)
     return start, end

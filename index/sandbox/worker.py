@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -32,14 +33,21 @@ ENCODED_AT_ONCE = 1_000_000
 
 def main() -> None:
     """Serve requests until stdin ends."""
+    with confined() as (requests, answers):
+        pulse.listen(lambda: send(answers, Alive()))
+        serve(requests, answers)
+
+
+@contextmanager
+def confined() -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """What the parent asks and where it is answered, in a process that can do no harm from now on."""
     folder, memory = Path(sys.argv[1]), int(sys.argv[2])
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not be taken for an answer
     sys.dont_write_bytecode = True  # modules are imported when their first file comes, and then it may not
     confine(folder, memory)
-    pulse.listen(lambda: send(answers, Alive()))
     try:
-        serve(requests, answers)
+        yield requests, answers
     finally:  # a parent that was killed can't do it
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -97,7 +105,7 @@ class _Reading:
             document = self._parse(parser, data)
             del data  # it takes as much room as what was read of it
             inside = _Inside()
-            yield from self._members(_named(document.members, name), member, depth, inside)
+            yield from self._members(named(document.members, name), member, depth, inside)
             if inside.problem and not (document.text or inside.found):
                 raise CorruptError(inside.problem)
             notice = _notice(document, inside)
@@ -153,7 +161,7 @@ def _texts(document: Document) -> Iterator[str]:
     yield from (page.label for page in document.pages if page.label)
 
 
-def _named(members: Iterable[Member], name: str) -> Iterator[Member]:
+def named(members: Iterable[Member], name: str) -> Iterator[Member]:
     """The members; one without a name has that of the file around it, less its last ending."""
     for member in members:
         yield member if member.path else replace(member, path=PurePosixPath(name).stem)

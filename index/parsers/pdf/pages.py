@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from index.errors import CorruptError, EncryptedError, ParseError
 from index.model import Member
 from index.parsers.pdf import forms
-from index.parsers.pdf.paper import Bookmark, Content, PageText, Run, View
+from index.parsers.pdf.paper import Bookmark, Content, Drawing, PageText, Run, View
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -47,6 +47,8 @@ _SLOTS = 8_192
 _SLANT = 0.05  # of a quarter turn
 _DPI = 300
 _MOST_PIXELS = 25_000_000
+_LARGEST_PAGE = 1e6  # points: a third of a kilometre
+_LONGEST_SIDE = 8_000  # pixels; browsers show no picture that is much longer
 
 
 @cache
@@ -327,5 +329,38 @@ def picture(
             return drawn.to_pil(), scale
         except pypdfium2.PdfiumError:
             return None
+        finally:
+            document.close()
+
+
+def drawn(data: bytes, number: int, scale: float, most_pixels: int) -> tuple[Drawing | None, int]:
+    """A page in colours, its fields filled in, with the number of pages; None where it has no such page.
+
+    ``scale`` is in pixels a point; it is lowered where the picture would have more than ``most_pixels``.
+
+    Raises:
+        EncryptedError: The file asks for a password.
+        CorruptError: PDFium can't read the file, or can't draw the page.
+    """
+    import pypdfium2
+
+    with _PDFIUM:
+        document, _ = _opened(data, ())
+        try:
+            with suppress(pypdfium2.PdfiumError):  # without it a page lacks the fields that have no drawing
+                document.init_forms()
+            count = len(document)
+            if not 0 <= number < count:
+                return None, count
+            page: PdfPage = document[number]
+            size = _view(page).size
+            if not all(0 < side <= _LARGEST_PAGE for side in size):
+                raise CorruptError("the page is of no size that can be drawn")
+            width, height = size
+            fitting = min(scale, math.sqrt(most_pixels / (width * height)), _LONGEST_SIDE / max(size))
+            found = page.render(scale=fitting, rev_byteorder=True)
+            return Drawing(found.width, found.height, bytes(found.buffer), width, height), count
+        except pypdfium2.PdfiumError as error:
+            raise CorruptError("the page is damaged") from error
         finally:
             document.close()

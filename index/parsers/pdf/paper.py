@@ -80,6 +80,17 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class Drawing:
+    """A page as it is seen, of ``width`` by ``height`` points: rows of red, green and blue, a byte each."""
+
+    columns: int
+    rows: int
+    pixels: bytes
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """What part of PDF's own plane, whose vertical axis points up, a page shows, and how it is turned."""
 
