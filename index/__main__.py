@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
@@ -14,10 +15,10 @@ from typing import Annotated
 
 import typer
 
-from index import terminal
+from index import lines, terminal
 from index.builder import default_index_dir, purge, rebuild, recorded_options, update
 from index.encoder import DEFAULT_ENCODER
-from index.errors import UsageError
+from index.errors import FootnoteError, UsageError
 from index.model import STATUSES, BuildReport
 from index.opened import rollback, status, verify
 from index.sandbox import DEFAULT_LIMITS, Limits
@@ -76,6 +77,7 @@ def rebuild_command(
     follow_symlinks: FollowOption = None,
     password_file: PasswordOption = None,
     file_time: TimeOption = DEFAULT_LIMITS.seconds,
+    as_lines: terminal.LinesOption = False,
     quiet: terminal.QuietOption = False,
     verbose: terminal.VerboseOption = False,
 ) -> int:
@@ -84,8 +86,8 @@ def rebuild_command(
     Example: python -m index rebuild reports --exclude 'drafts/*' --index /srv/footnote/reports
     """
     terminal.set_verbosity(quiet, verbose)
-    options = _options(ScanOptions(), include, exclude, max_file_size, follow_symlinks)
-    with terminal.progress(quiet) as progress:
+    with terminal.progress(quiet, as_lines) as progress:
+        options = _options(ScanOptions(), include, exclude, max_file_size, follow_symlinks)
         report = rebuild(
             folders,
             index,
@@ -95,7 +97,7 @@ def rebuild_command(
             limits=Limits(seconds=file_time),
             progress=progress,
         )
-    return _tell(report, quiet)
+    return _tell(report, quiet, as_lines)
 
 
 @app.command("update")
@@ -114,6 +116,7 @@ def update_command(
     follow_symlinks: FollowOption = None,
     password_file: PasswordOption = None,
     file_time: TimeOption = DEFAULT_LIMITS.seconds,
+    as_lines: terminal.LinesOption = False,
     quiet: terminal.QuietOption = False,
     verbose: terminal.VerboseOption = False,
 ) -> int:
@@ -122,9 +125,9 @@ def update_command(
     Example: python -m index update reports
     """
     terminal.set_verbosity(quiet, verbose)
-    recorded = recorded_options(index or default_index_dir(folders[0]))
-    options = _options(recorded, include, exclude, max_file_size, follow_symlinks)
-    with terminal.progress(quiet) as progress:
+    with terminal.progress(quiet, as_lines) as progress:
+        recorded = recorded_options(index or default_index_dir(folders[0]))
+        options = _options(recorded, include, exclude, max_file_size, follow_symlinks)
         report = update(
             folders,
             index,
@@ -134,13 +137,10 @@ def update_command(
             limits=Limits(seconds=file_time),
             progress=progress,
         )
-    if purge_old:
-        dropped = purge(report.index_dir)
-        if not quiet:
-            terminal.stdout().print(
-                f"purged: older snapshots and {dropped:,} cached vectors", highlight=False
-            )
-    return _tell(report, quiet)
+        dropped = purge(report.index_dir) if purge_old else None
+    if dropped is not None and not (quiet or as_lines):
+        terminal.stdout().print(f"purged: older snapshots and {dropped:,} cached vectors", highlight=False)
+    return _tell(report, quiet, as_lines)
 
 
 @app.command("watch")
@@ -156,6 +156,7 @@ def watch_command(
     until_stdin_ends: Annotated[
         bool, typer.Option(help="End with the program that started this and holds its stdin.")
     ] = False,
+    as_lines: terminal.LinesOption = False,
     quiet: terminal.QuietOption = False,
     verbose: terminal.VerboseOption = False,
 ) -> int:
@@ -168,26 +169,43 @@ def watch_command(
     from index.watching import watch
 
     terminal.set_verbosity(quiet, verbose)
-    recorded = recorded_options(index or default_index_dir(folders[0]))
-    reports = watch(
-        folders,
-        index,
-        options=_options(recorded, include, exclude, max_file_size, follow_symlinks),
-        passwords=_passwords(password_file),
-        limits=Limits(seconds=file_time),
-        trouble=lambda error: terminal.complain(str(error)),
-        stop=_stdin_ended() if until_stdin_ends else None,
-    )
-    named = ", ".join(str(folder) for folder in folders)
+    with terminal.progress(quiet=True, as_lines=as_lines) as progress:
+        recorded = recorded_options(index or default_index_dir(folders[0]))
+        reports = watch(
+            folders,
+            index,
+            options=_options(recorded, include, exclude, max_file_size, follow_symlinks),
+            passwords=_passwords(password_file),
+            limits=Limits(seconds=file_time),
+            progress=progress,
+            trouble=lambda error: _tell_trouble(error, as_lines),
+            stop=_stdin_ended() if until_stdin_ends else None,
+        )
+        _tell_followed(reports, ", ".join(str(folder) for folder in folders), quiet, as_lines)
+    return terminal.DONE
+
+
+def _tell_followed(reports: Iterator[BuildReport], named: str, quiet: bool, as_lines: bool) -> None:
+    """Say what each update of a watched folder did, until there are no more."""
     with terminal.waiting(f"Reading {named} ..."):
-        first = next(reports)
-    _tell(first, quiet)
-    if not quiet:
+        first = next(reports, None)
+    if first is None:  # ended before the first one
+        return
+    _tell(first, quiet, as_lines)
+    if not (quiet or as_lines):
         terminal.stdout().print(f"following {named} (Ctrl-C ends it)", markup=False, highlight=False)
     for report in reports:
-        if report.published and not quiet:
+        if as_lines:
+            lines.report(report)
+        elif report.published and not quiet:
             _tell_changes(report)
-    return terminal.DONE
+
+
+def _tell_trouble(error: FootnoteError, as_lines: bool) -> None:
+    """Say what keeps the update of a watched folder from being made for now."""
+    terminal.complain(str(error))
+    if as_lines:
+        lines.error(error)
 
 
 def _stdin_ended() -> Event:
@@ -331,7 +349,8 @@ def _bytes(size: str) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
-def _tell(report: BuildReport, quiet: bool) -> int:
+def _tell(report: BuildReport, quiet: bool, as_lines: bool) -> int:
+    """Say what a build did: on stderr what went wrong, on stdout the rest."""
     code = terminal.PARTIAL if report.failed else terminal.DONE
     for document in report.failed[:SHOWN]:
         terminal.complain(f"failed: {document.source}: {document.reason}")
@@ -345,7 +364,9 @@ def _tell(report: BuildReport, quiet: bool) -> int:
         terminal.complain(f"... and {len(foreign) - SHOWN:,} more that are not English")
     if not report.counts:
         terminal.complain(f"no documents were found; the index in {report.index_dir} is empty")
-    if quiet:
+    if as_lines:
+        lines.report(report)
+    if quiet or as_lines:
         return code
     parts = [f"{report.counts[s]:,} {s}" for s in STATUSES if report.counts.get(s)]
     out = terminal.stdout()

@@ -38,6 +38,9 @@ IndexOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say what is being done.")]
+LinesOption = Annotated[
+    bool, typer.Option("--lines", help="Print progress and reports as JSON lines and nothing else.")
+]
 
 
 def new_app(help_text: str) -> typer.Typer:
@@ -135,8 +138,17 @@ def set_verbosity(quiet: bool, verbose: bool) -> None:
 
 
 @contextmanager
-def progress(quiet: bool = False) -> Iterator[Progress]:
-    """Show what a build is doing: a bar with rate and ETA in a terminal, else a line per stage."""
+def progress(quiet: bool = False, as_lines: bool = False) -> Iterator[Progress]:
+    """Show what a build is doing: a bar with rate and ETA in a terminal, else a line per stage.
+
+    ``as_lines`` prints it, and an error that ends the build, as JSON lines on stdout (see `index.lines`).
+    """
+    if as_lines:
+        from index import lines
+
+        with lines.told_errors():
+            yield lines.progress()
+        return
     if quiet:
         yield lambda stage, done, total: None
         return
