@@ -219,6 +219,36 @@ def doctor_command(index: terminal.IndexOption = None) -> int:
     return terminal.DONE if is_well else terminal.FAILED
 
 
+@app.command("password")
+def password_command(
+    name: Annotated[str, typer.Argument(help="The user's name.")],
+    admin: Annotated[bool, typer.Option("--admin", help="The user may change what all see.")] = False,
+) -> int:
+    """Ask for a password and print the line of the web app's file of users; append it there.
+
+    Example: python -m qa password anna >> users.txt
+    """
+    from qa.users import user_line
+
+    line = user_line(name, _new_password(), admin)
+    terminal.stdout().print(line, markup=False, highlight=False)
+    return terminal.DONE
+
+
+def _new_password() -> str:
+    """A password typed twice, or the first line of a stdin that is no terminal."""
+    from getpass import getpass
+
+    from qa.users import UsersError
+
+    if sys.stdin is None or not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n") if sys.stdin else ""
+    password = getpass("Password: ")
+    if getpass("Once more: ") != password:
+        raise UsersError("the two passwords differ; try again")
+    return password
+
+
 def _index_if_any(index: Path | None) -> Path | None:
     from index import IndexNotFoundError
 

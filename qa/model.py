@@ -5,9 +5,9 @@ All offsets count Unicode code points of the document's text and are half-open.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 WORTH_A_LOOK = 0.1
 """A refused candidate that is less likely than this is chance, and not shown to people."""
@@ -103,3 +103,34 @@ class Answer:
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as JSON holds it: the attribute names, tuples as lists."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the answer that `to_dict` gave, also after a way through JSON.
+
+        Raises:
+            ValueError: ``values`` are not those of an answer.
+        """
+        try:
+            return cls(
+                **{
+                    **values,
+                    "citations": _citations(values["citations"]),
+                    "candidates": tuple(
+                        Candidate(**{**each, "citations": _citations(each["citations"])})
+                        for each in values["candidates"]
+                    ),
+                    "passages": tuple(_evidence(each) for each in values["passages"]),
+                }
+            )
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"these are not the values of an answer: {error!r}") from error
+
+
+def _citations(values: Iterable[Mapping[str, Any]]) -> tuple[Citation, ...]:
+    return tuple(Citation(**each) for each in values)
+
+
+def _evidence(values: Mapping[str, Any]) -> Evidence:
+    also_in = tuple((source, start, end) for source, start, end in values.get("also_in", ()))
+    return Evidence(**{**values, "also_in": also_in})

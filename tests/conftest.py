@@ -1,4 +1,4 @@
-"""What several test files share: tiny models, small libraries of documents, both indexes."""
+"""What several test files share: tiny models, small libraries of documents, both indexes, visitors."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -18,6 +20,8 @@ from index import BuildReport, intake, rebuild
 from index.sandbox import Limits, ReadFile, Request, worker
 from qa import QA
 from qa.span_model import BundledSpanModel, SpanModel, Text, Window
+
+from .browser import chromium
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.pop("FOOTNOTE_INDEX", None)
@@ -214,6 +218,74 @@ def seed_qa(seed_index: BuildReport) -> QA:
     """The seed document, opened for asking, with the real encoder."""
     with QA.open(seed_index.index_dir) as qa:
         yield qa
+
+
+@pytest.fixture(scope="session")
+def library_qa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QA]:
+    """A small library with hostile documents, with the real encoder."""
+    from .web_site import LIBRARY  # it loads gradio
+
+    folder = tmp_path_factory.mktemp("web") / "library"
+    write_files(folder, LIBRARY)
+    with QA.from_folder(folder, folder.parent / "index") as qa:
+        qa.load()
+        yield qa
+
+
+@pytest.fixture(scope="session")
+def library_folder(library_qa: QA) -> Path:
+    """Where the documents of ``library_qa`` lie."""
+    return library_qa.index_dir.parent / "library"
+
+
+@pytest.fixture(scope="session")
+def site(library_qa: QA, library_folder: Path) -> Iterator[tuple[str, Any]]:
+    """The app that most tests visit, with its documents there to be read only."""
+    from .web_site import served
+
+    data = library_qa.index_dir.parent / "data"
+    with served(library_qa, data, originals=True, documents=(library_folder,)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def address(site: tuple[str, Any]) -> str:
+    return site[0]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Open the page as a new visitor; no page may ask another host, raise a dialog or log an error."""
+    contexts: list[Any] = []
+    hosts: set[str] = set()
+    own: set[str] = {""}
+    alarms: list[str] = []
+
+    def opened(address: str, *, context: Any = None, **options: Any) -> Any:
+        if context is None:
+            context = browser.new_context(**options)
+            contexts.append(context)
+            context.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+        page = context.new_page()
+        page.on("dialog", lambda dialog: (alarms.append(dialog.message), dialog.dismiss()))
+        page.on("pageerror", lambda error: alarms.append(str(error)))
+        page.on("console", lambda said: alarms.append(said.text) if said.type == "error" else None)
+        page.goto(address)
+        page.wait_for_selector("#fn-box textarea")
+        own.add(urlsplit(address).netloc)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert hosts <= own
+    assert alarms == []
 
 
 def write_files(folder: Path, files: dict[str, str | bytes]) -> None:

@@ -1,4 +1,4 @@
-"""The web app: its command, its REST API, and a browser that uses the page."""
+"""The web app: its command, its functions for programs, and what a first visitor meets."""
 
 from __future__ import annotations
 
@@ -11,36 +11,29 @@ import sys
 import urllib.request
 from pathlib import Path
 from types import SimpleNamespace
-from urllib.parse import urlsplit
 
 import pytest
 
 import app
 from index import terminal, update
-from qa import QA
-from qa.web import build_app, render, viewer
-from qa.web.chat import Chat, _opener, _places, launch
-from tests.browser import chromium
-from tests.conftest import PatternReader, write_files
+from qa.web import cards, places
+from qa.web.chat import Chat, _places
+from qa.web.reading import opener
+
+from .conftest import PatternReader, write_files
+from .web_site import (
+    HEIGHT,
+    HOSTILE_NAME,
+    HOSTILE_SENTENCE,
+    LIBRARY,
+    PASSWORD,
+    UNKNOWN,
+    ask,
+    call,
+    served,
+)
 
 ROOT = Path(__file__).parent.parent
-HOSTILE_NAME = "<img src=x onerror=alert(1)>.txt"
-HOSTILE_SENTENCE = (
-    "The password of the Marrowby vault is <b>swordfish</b>, **bold**, $$x^2$$, "
-    "[click](javascript:alert(2)), <img src=x onerror=alert(3)>, ${alert(4)}, {{7*7}} and `code`."
-)
-LIBRARY = {
-    "towers/tower.txt": (
-        "The Tower of Anvers\n\nThe Tower of Anvers stands by the river Skeld. "
-        "It was designed by Lena Okafor. The Tower of Anvers was completed in 1931 and is 212 metres tall. "
-        "Visitors may climb it on Sundays.\n"
-    ),
-    HOSTILE_NAME: f"{HOSTILE_SENTENCE} Nobody else knows it.\n",
-    "vault.md": "# `<img src=x onerror=alert(5)>` Harbour\n\nThe harbour of Marrowby opened in 1702.\n",
-    "empty.txt": "",
-}
-HEIGHT = "How tall is the Tower of Anvers?"
-PASSWORD = "What is the password of the Marrowby vault?"
 
 
 def test_the_help_needs_no_gradio_and_no_model():
@@ -91,60 +84,26 @@ def test_ctrl_c_stops_the_server(seed_index):
 def test_an_old_citation_of_a_changed_document_marks_nothing(ask_files, folder, index_dir, tiny_encoder):
     qa = ask_files({"a.txt": "The spoon was sold by Mary. It was old."}, PatternReader("Mary"))
     found = qa.ask("Who sold the spoon?")
-    place = render.place_of(found.citations[0])
-    chat = Chat().said("assistant", "", _places(found))
-    click = SimpleNamespace(_data={"place": viewer.link(place)})
+    place = cards.place_of(found.citations[0])
+    chat = Chat().said("Who?", "", None, _places(found))
+    click = SimpleNamespace(_data={"place": places.link(place)})
+    opened = opener(SimpleNamespace(qa=qa, originals=False))
     expected = '<mark class="fn-context">The spoon was sold by <mark class="fn-key">Mary</mark>.</mark>'
-    assert expected in _opener(qa)(click, chat)
+    assert expected in list(opened(click, chat))[-1]
     write_files(folder, {"a.txt": "Notice: we have moved house. The spoon was sold by Mary. It was old."})
     update(folder, index_dir, encoder=tiny_encoder)
-    shown = _opener(qa)(click, chat)
+    shown = list(opened(click, chat))[-1]
     assert "<mark" not in shown
     assert "has changed" in shown
 
 
-# The running app
+# For programs
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-@pytest.fixture(scope="session")
-def library_qa(tmp_path_factory):
-    """A small library with hostile documents, with the real encoder."""
-    folder = tmp_path_factory.mktemp("web") / "library"
-    write_files(folder, LIBRARY)
-    with QA.from_folder(folder, folder.parent / "index") as qa:
-        yield qa
-
-
-@pytest.fixture(scope="session")
-def address(library_qa):
-    blocks = build_app(library_qa)
-    yield launch(blocks, port=free_port())
-    blocks.close(verbose=False)
-
-
-def call(address: str, function: str, **parameters) -> tuple[str, object]:
-    """Call a function of the REST API; the name of its last event, and the data."""
-    request = urllib.request.Request(
-        f"{address}gradio_api/call/v2/{function}",
-        json.dumps(parameters).encode(),
-        {"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request) as reply:
-        event = json.load(reply)["event_id"]
-    with urllib.request.urlopen(f"{address}gradio_api/call/{function}/{event}") as reply:
-        kind, data = reply.read().decode().strip().split("\n")[-2:]
-    return kind.removeprefix("event: "), json.loads(data.removeprefix("data: "))
-
-
-def test_only_the_three_functions_are_in_the_api(address):
+def test_only_the_named_functions_are_in_the_api(address):
     with urllib.request.urlopen(f"{address}gradio_api/info") as reply:
         described = json.load(reply)
-    assert set(described["named_endpoints"]) == {"/ask", "/search", "/documents"}
+    assert set(described["named_endpoints"]) == {"/ask", "/search", "/documents", "/text", "/feedback"}
     assert described["unnamed_endpoints"] == {}
     assert "verbatim quote" in described["named_endpoints"]["/ask"]["description"]
 
@@ -168,100 +127,68 @@ def test_the_api_asks_searches_and_lists(address, library_qa):
     }
 
 
+def test_the_api_gives_the_text_that_offsets_count(address):
+    kind, (answered,) = call(address, "ask", question=HEIGHT)
+    citation = answered["citations"][0]
+    span = {"source": citation["source"], "start": citation["start"], "end": citation["end"]}
+    kind, (part,) = call(address, "text", **span)
+    assert kind == "complete"
+    assert part == {**span, "text": citation["quote"], "characters": len(LIBRARY["towers/tower.txt"])}
+
+
+def test_feedback_by_the_api_becomes_a_question_to_evaluate_on(site):
+    address, running = site
+    kind, (kept,) = call(
+        address, "feedback", question=HEIGHT, good=False, answers=["212 metres"], source="towers/tower.txt"
+    )
+    assert (kind, kept["kept"]) == ("complete", "question")
+    lines = (running.data / "feedback" / "questions.jsonl").read_text().splitlines()
+    row = next(row for row in map(json.loads, lines) if row["question"] == HEIGHT)
+    assert (row["answers"], row["source"]) == (["212 metres"], ["towers/tower.txt"])
+
+
 @pytest.mark.parametrize(
-    ("parameters", "message"),
+    ("function", "parameters", "message"),
     [
-        ({"question": "x", "k": 0}, "k is 0"),
-        ({"question": "x", "sources": ["no.txt"]}, "no.txt"),
-        ({"question": 5}, "give a text"),
+        ("ask", {"question": "x", "k": 0}, "k is 0"),
+        ("ask", {"question": "x", "sources": ["no.txt"]}, "no.txt"),
+        ("ask", {"question": 5}, "give a text"),
+        ("text", {"source": "no.txt"}, "no.txt"),
+        ("text", {"source": "vault.md", "start": 5, "end": 2}, "no part of vault.md"),
+        ("text", {"source": "../../etc/passwd"}, "etc/passwd"),
     ],
 )
-def test_the_api_tells_what_was_wrong(address, parameters, message):
-    kind, data = call(address, "ask", **parameters)
+def test_the_api_tells_what_was_wrong(address, function, parameters, message):
+    kind, data = call(address, function, **parameters)
     assert kind == "error"
     assert message in data["error"]
 
 
-@pytest.fixture(scope="session")
-def browser():
-    with chromium() as running:
-        yield running
+def test_too_many_questions_are_told_to_wait(library_qa, tmp_path):
+    from qa.web.access import RateLimit
+
+    with served(library_qa, tmp_path, limit=RateLimit(3)) as (address, _):
+        kinds = [call(address, "search", query="harbour") for _ in range(8)]
+    assert [kind for kind, _ in kinds[:3]] == ["complete"] * 3
+    assert kinds[-1][0] == "error"
+    assert "ask again in" in kinds[-1][1]["error"]
 
 
-@pytest.fixture
-def visit(browser):
-    """Open the page as a new visitor; no visitor's page may ask another host or raise a dialog."""
-    contexts, hosts, dialogs = [], set(), []
-
-    def opened(address: str, **options):
-        context = browser.new_context(**options)
-        contexts.append(context)
-        context.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
-        page = context.new_page()
-        page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
-        page.goto(address)
-        page.wait_for_selector("#fn-box textarea")
-        hosts.discard(urlsplit(address).netloc)
-        opened.own = urlsplit(address).netloc
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert hosts <= {opened.own, ""}
-    assert dialogs == []
-
-
-def ask(page, question: str):
-    """Ask in the page and return the answer's card."""
-    cards = page.locator("#fn-chat .fn-card:not(.fn-busy)")
-    before = cards.count()
-    page.fill("#fn-box textarea", question)
-    page.press("#fn-box textarea", "Enter")
-    cards.nth(before).wait_for()
-    return cards.nth(before)
+# Visitors
 
 
 @pytest.mark.browser
-def test_a_citation_opens_the_document_at_the_quote(visit, address, library_qa):
-    page = visit(address)
-    card = ask(page, HEIGHT)
-    expected = library_qa.ask(HEIGHT)
-    assert card.locator(".fn-quote").text_content() == expected.citations[0].context
-    assert card.locator("mark.fn-key").text_content() == expected.key
-    card.locator(".fn-cite").first.focus()
-    page.keyboard.press("Enter")
-    text = page.locator("#fn-viewer .fn-text")
-    text.wait_for()
-    assert text.locator("mark.fn-key").text_content() == expected.key
-    assert text.text_content() == LIBRARY["towers/tower.txt"]
-    assert "towers/tower.txt" in page.locator("#fn-viewer header").text_content()
-    page.wait_for_function("document.activeElement.matches('#fn-viewer h2')")
-
-
-@pytest.mark.browser
-def test_a_refusal_shows_the_nearest_passages_and_opens_them(visit, address):
-    page = visit(address)
-    card = ask(page, "What is the capital of France?")
-    assert "The documents don't say." in card.text_content()
-    card.locator(".fn-passage").first.click()
-    marked = page.locator("#fn-viewer mark.fn-context")
-    marked.wait_for()
-    assert marked.is_visible()
-
-
-@pytest.mark.browser
-def test_markup_in_documents_names_and_questions_is_only_text(visit, address, library_qa):
+def test_markup_in_documents_names_and_questions_is_only_text(visit, address):
     page = visit(address)
     hostile = f"{PASSWORD} <b>b</b> **b** $$x$$ [x](javascript:alert(6)) <img src=x onerror=alert(7)>"
     card = ask(page, hostile)
     assert page.locator(".fn-question").text_content() == hostile
-    card.locator(f'a[href*="{viewer.quote(HOSTILE_NAME, safe="")}"]').first.click()
+    card.locator(f'a[href*="{places.quote(HOSTILE_NAME, safe="")}"]').first.click()
     text = page.locator("#fn-viewer .fn-text")
     text.wait_for()
     assert text.text_content() == LIBRARY[HOSTILE_NAME]
     assert HOSTILE_NAME in page.locator("#fn-viewer header").text_content()
-    page.click("#fn-library button")
+    page.get_by_role("tab", name="Library").click()
     page.locator("#fn-table tbody tr").first.wait_for()
     assert HOSTILE_NAME in page.locator("#fn-table").text_content()
     assert "<img src=x onerror=alert(5)> Harbour" in page.locator("#fn-table").text_content()
@@ -278,9 +205,10 @@ def test_two_visitors_do_not_see_each_other(visit, address):
     ask(other, PASSWORD)
     assert one.locator(".fn-question").all_text_contents() == [HEIGHT]
     assert other.locator(".fn-question").all_text_contents() == [PASSWORD]
-    one.reload()
-    one.wait_for_selector("#fn-box textarea")
-    assert one.locator(".fn-question").count() == 0
+    other.goto(one.url)
+    other.wait_for_selector("#fn-box textarea")
+    other.wait_for_timeout(500)
+    assert HEIGHT not in other.locator("body").text_content()
 
 
 @pytest.mark.browser
@@ -292,45 +220,30 @@ def test_a_suggested_question_is_asked_by_a_click_and_a_new_chat_begins_empty(vi
     example.click()
     page.locator("#fn-chat .fn-found").wait_for()
     assert page.locator(".fn-question").text_content() == question
+    page.click("#fn-sidebar .toggle-button")
     page.click("#fn-new")
     example.wait_for()
     assert page.locator(".fn-question").count() == 0
+    page.click("#fn-sidebar .toggle-button")
     ask(page, HEIGHT)
     assert page.locator(".fn-question").all_text_contents() == [HEIGHT]
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(
-    ("fragment", "message"),
-    [
-        ("0-0-0-0-0-999999/towers%2Ftower.txt", "changed"),
-        ("0-0-0-0-0-1/..%2F..%2Fetc%2Fpasswd", "etc/passwd"),
-        ("5-4-3-2-1-0/towers%2Ftower.txt", "no place"),
-    ],
-)
-def test_a_forged_link_is_refused(visit, address, fragment, message):
-    page = visit(f"{address}#open/{fragment}")
-    page.locator("#fn-viewer .fn-error").wait_for()
-    assert message in page.locator("#fn-viewer .fn-error").text_content()
-
-
-@pytest.mark.browser
 def test_a_phone_stacks_the_columns_and_scrolls_to_the_document(visit, address):
-    page = visit(address, viewport={"width": 390, "height": 844})
+    page = visit(address, viewport={"width": 360, "height": 800})
     ask(page, HEIGHT).locator(".fn-cite").first.click()
     page.locator("#fn-viewer mark.fn-key").wait_for()
     page.wait_for_function("Math.abs(document.getElementById('fn-viewer').getBoundingClientRect().top) < 300")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.click(".fn-back")
     page.wait_for_function("document.activeElement.matches('.fn-cite')")
 
 
 @pytest.mark.browser
-def test_an_empty_library_says_what_to_do(visit, ask_files):
-    blocks = build_app(ask_files({"empty.txt": ""}))
-    try:
-        page = visit(launch(blocks, port=free_port()))
+def test_an_empty_library_says_what_to_do(visit, ask_files, tmp_path):
+    with served(ask_files({"empty.txt": ""}), tmp_path / "data") as (address, _):
+        page = visit(address)
         page.get_by_text("python -m index update FOLDER").wait_for()
-        assert "The documents don't say." in ask(page, HEIGHT).text_content()
-    finally:
-        blocks.close(verbose=False)
+        assert "The documents don't say." in ask(page, UNKNOWN).text_content()
+        page.context.close()

@@ -1,28 +1,24 @@
-"""Answers, refusals, errors and the document list as escaped HTML; see `qa.web.viewer` for places."""
+"""What stands in the chat as escaped HTML: answers, refusals, errors, and what can be done with them.
+
+The chat's sanitiser keeps links and drops data attributes, so what a card can do is a link, too:
+``#do/<what>/<turn>``. `page.js` follows them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from index import DocumentStatus
-from qa.model import WORTH_A_LOOK, Answer, Citation, Evidence
-from qa.web.viewer import Place, escape, link, name, path, span, where
+from qa.model import WORTH_A_LOOK, Answer, Candidate, Citation, Evidence
+from qa.web import exports
+from qa.web.places import Place, escape, link, name, path, span, where
 
 EXCERPT = 320
 """Characters of a passage in a list of passages; the rest is in the viewer."""
 
 SHOWN_CITATIONS = 5
-DOCUMENTS_PER_PAGE = 50
 
 _LEVELS = ((0.8, "high"), (0.5, "medium"), (0.0, "low"))
-_STATUS_WORDS = {
-    "indexed": "indexed",
-    "empty": "empty",
-    "no_text_layer": "no text layer",
-    "encrypted": "encrypted",
-    "unsupported": "unsupported",
-    "failed": "failed",
-}
+_FORMS = (("plain", "Copy"), ("markdown", "Markdown"), ("bibtex", "BibTeX"))
 
 
 def place_of(citation: Citation) -> Place:
@@ -43,24 +39,30 @@ def question_text(question: str) -> str:
     return f'<span class="fn-question">{escape(question)}</span>'
 
 
-def answer_card(answer: Answer) -> str:
-    """A found answer, or a refusal with the nearest passages."""
-    return _found(answer) if answer.found else _refusal(answer)
+def answer_card(answer: Answer, turn: int | None = None) -> str:
+    """A found answer, or a refusal with the nearest passages; with what can be done with the ``turn``."""
+    return _found(answer, turn) if answer.found else _refusal(answer, turn)
 
 
 def busy_card() -> str:
     """What stands in the answer's place until it is there."""
     return (
-        '<div class="fn-card fn-busy" role="status">Reading the documents<span class="fn-dots"></span></div>'
+        '<div class="fn-card fn-busy" role="status">Reading the documents<span class="fn-dots"></span> '
+        '<a href="#do/stop/0" role="button">Stop</a></div>'
     )
 
 
-def error_card(message: str) -> str:
+def error_card(message: str, turn: int | None = None) -> str:
     """Why there is no answer, and what to do about it."""
     return (
         '<div class="fn-card fn-error" role="alert"><p class="fn-verdict">That did not work.</p>'
-        f"<p>{escape(message)}</p></div>"
+        f"<p>{escape(message)}</p>{_actions(turn, _again(turn))}</div>"
     )
+
+
+def stopped_card() -> str:
+    """What stands in the place of an answer that was not waited for."""
+    return '<div class="fn-card fn-error"><p class="fn-verdict">Stopped.</p></div>'
 
 
 def confidence_words(confidence: float | None) -> str:
@@ -78,17 +80,19 @@ def percent(probability: float) -> str:
     return "under 1%" if 0 < probability < 0.005 else f"{probability:.0%}"
 
 
-def _found(answer: Answer) -> str:
+def _found(answer: Answer, turn: int | None) -> str:
     first = answer.citations[0]
     others = [p for p in answer.passages if p.also_in or not _overlaps(p, first)]
     return (
         f'<div class="fn-card fn-found"><blockquote class="fn-quote" dir="auto">{quoted(first)}</blockquote>'
         f"{_citations(answer.citations)}{_confidence('Confidence', answer.confidence)}"
-        f"{_notice(answer.notice)}{_folded(f'Other passages ({len(others)})', others)}</div>"
+        f"{_notice(answer.notice)}{_alternatives(answer.candidates[1:])}"
+        f"{_folded(f'Other passages ({len(others)})', others)}"
+        f"{_actions(turn, _copies(answer), _again(turn), _verdicts(turn, 'Helpful', 'Not right'))}</div>"
     )
 
 
-def _refusal(answer: Answer) -> str:
+def _refusal(answer: Answer, turn: int | None) -> str:
     nearest, rest = answer.passages[:3], answer.passages[3:]
     listed = f'<p class="fn-label">Nearest passages</p>{_passages(nearest)}' if nearest else ""
     listed += _folded(f"More passages ({len(rest)})", rest)
@@ -104,8 +108,58 @@ def _refusal(answer: Answer) -> str:
         sure = _confidence("Confidence in the best candidate", answer.confidence)
     return (
         '<div class="fn-card fn-refusal"><p class="fn-verdict">The documents don\'t say.</p>'
-        f"{closest}{sure}{_notice(answer.notice)}{listed}</div>"
+        f"{closest}{sure}{_notice(answer.notice)}{listed}"
+        f"{_actions(turn, _again(turn), _verdicts(turn, 'They don’t', 'They do'))}</div>"
     )
+
+
+def _alternatives(candidates: Sequence[Candidate]) -> str:
+    """Other possible answers, as far as they are more than chance."""
+    worth = [each for each in candidates if (each.confidence or 0) >= WORTH_A_LOOK]
+    rows = "".join(
+        f'<li><blockquote dir="auto">{quoted(each.citations[0])}</blockquote>{_citations(each.citations[:1])}'
+        f"{_confidence('Confidence', each.confidence)}</li>"
+        for each in worth
+    )
+    summary = f"Other possible answers ({len(worth)})"
+    return (
+        f'<details><summary>{summary}</summary><ul class="fn-passages">{rows}</ul></details>' if rows else ""
+    )
+
+
+def _copies(answer: Answer) -> str:
+    """Links that copy the answer with its citation; what they copy stands beside them, unseen."""
+    first = answer.citations[0]
+    texts = {
+        "plain": exports.plain(first, answer),
+        "markdown": exports.markdown(first, answer),
+        "bibtex": exports.bibtex(first, answer),
+    }
+    return "".join(
+        f'<a href="#do/copy/{form}" role="button" title="Copy the answer with its citation">{label}</a>'
+        f'<span hidden class="fn-form-{form}">{escape(texts[form])}</span>'
+        for form, label in _FORMS
+    )
+
+
+def _again(turn: int | None) -> str:
+    """Links that ask once more, the same or something else, and one that leads back here."""
+    return (
+        f'<a href="#do/link/{turn}" role="button" title="Copy a link that asks this">Link</a>'
+        f'<a href="#do/retry/{turn}" role="button" title="Ask this again">Ask again</a>'
+        f'<a href="#do/edit/{turn}" role="button" title="Change the question">Edit</a>'
+    )
+
+
+def _verdicts(turn: int | None, right: str, wrong: str) -> str:
+    return (
+        f'<span class="fn-verdicts"><a href="#do/good/{turn}" role="button">{right}</a>'
+        f'<a href="#do/bad/{turn}" role="button">{wrong}</a></span>'
+    )
+
+
+def _actions(turn: int | None, *links: str) -> str:
+    return f'<p class="fn-actions">{"".join(links)}</p>' if turn is not None else ""
 
 
 def quoted(citation: Citation) -> str:
@@ -125,22 +179,31 @@ def quoted(citation: Citation) -> str:
 
 
 def _citations(citations: Sequence[Citation]) -> str:
-    rows = [
-        f'<li><a class="fn-cite" href="{link(place_of(citation))}"><span class="fn-number">[{number}]</span>'
-        f" {_described(citation)}</a></li>"
-        for number, citation in enumerate(citations, start=1)
-    ]
-    shown = f'<ul class="fn-cites">{rows[0]}</ul>'
-    if len(rows) > 1:
-        also = "".join(rows[1:SHOWN_CITATIONS])
-        shown += f'<p class="fn-label">Also said in</p><ul class="fn-cites">{also}</ul>'
-    if len(rows) > SHOWN_CITATIONS:
-        more = rows[SHOWN_CITATIONS:]
-        shown += (
+    """The first citation as a card; the others as chips, one after the other."""
+    first = (
+        f'<p class="fn-cites"><a class="fn-cite" href="{link(place_of(citations[0]))}">'
+        f'<span class="fn-number">[1]</span> {_described(citations[0])}</a></p>'
+    )
+    chips = [_chip(number, citation, citations[0]) for number, citation in enumerate(citations[1:], start=2)]
+    shown, more = chips[: SHOWN_CITATIONS - 1], chips[SHOWN_CITATIONS - 1 :]
+    if shown:
+        first += f'<p class="fn-label">Also said in</p><p class="fn-chips">{"".join(shown)}</p>'
+    if more:
+        first += (
             f"<details><summary>{len(more)} more place{'s' * (len(more) > 1)}</summary>"
-            f'<ul class="fn-cites">{"".join(more)}</ul></details>'
+            f'<p class="fn-chips">{"".join(more)}</p></details>'
         )
-    return shown
+    return first
+
+
+def _chip(number: int, citation: Citation, first: Citation) -> str:
+    """A further place, named by what tells it from the first."""
+    place = where(citation)
+    shown = place if place and citation.source == first.source else name(citation.title)
+    return (
+        f'<a class="fn-cite fn-chip" href="{link(place_of(citation))}" title="{escape(citation.source)}">'
+        f'<span class="fn-number">[{number}]</span> {shown}</a>'
+    )
 
 
 def _described(found: Citation | Evidence) -> str:
@@ -194,49 +257,3 @@ def _notice(notice: str) -> str:
 
 def _overlaps(passage: Evidence, citation: Citation) -> bool:
     return passage.source == citation.source and passage.start < citation.end and citation.start < passage.end
-
-
-def document_list(documents: Sequence[DocumentStatus], wanted: str, page: int) -> tuple[str, int, int]:
-    """A page of the documents whose path or title holds ``wanted``.
-
-    Returns:
-        The HTML, the number of the page that is shown (from 0), and the number of pages.
-    """
-    needle = wanted.strip().casefold()
-    found = [d for d in documents if needle in d.source.casefold() or needle in d.title.casefold()]
-    pages = max(1, -(-len(found) // DOCUMENTS_PER_PAGE))
-    shown = min(max(page, 0), pages - 1)
-    rows = "".join(_row(d) for d in found[shown * DOCUMENTS_PER_PAGE : (shown + 1) * DOCUMENTS_PER_PAGE])
-    if not rows:
-        return '<p class="fn-hint">No document matches.</p>', shown, pages
-    head = "".join(
-        f'<th scope="col">{label}</th>' for label in ("Document", "Status", "Pages", "Passages", "Read")
-    )
-    return (
-        f'<p class="fn-hint">{len(found):,} of {len(documents):,} files, page {shown + 1} of {pages}</p>'
-        f'<div class="fn-documents" tabindex="0" role="region" aria-label="Documents"><table>'
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>",
-        shown,
-        pages,
-    )
-
-
-def _row(document: DocumentStatus) -> str:
-    title = f'<span class="fn-title">{name(document.title)}</span>'
-    if document.passages:  # an archive has no text of its own to show
-        title = f'<a href="{link(span(document.source, 0, 0))}">{title}</a>'
-    reason = f'<br><span class="fn-where">{escape(document.reason)}</span>' if document.reason else ""
-    status = _STATUS_WORDS.get(document.status, document.status)
-    return (
-        f'<tr><td>{title}<br><span class="fn-path">{path(document.source)}</span></td>'
-        f"<td>{escape(status)}{reason}</td><td>{document.pages or ''}</td><td>{document.passages:,}</td>"
-        f"<td>{escape(document.indexed_at[:16].replace('T', ' '))} UTC</td></tr>"
-    )
-
-
-def summary(documents: Sequence[DocumentStatus]) -> str:
-    """How many documents can be asked, and how many can't be."""
-    indexed = sum(document.status == "indexed" for document in documents)
-    if indexed < len(documents):
-        return f"{indexed:,} of {len(documents):,} files can be asked"
-    return f"{indexed:,} document" + ("" if indexed == 1 else "s")

@@ -1,43 +1,31 @@
-"""The Gradio page and its REST API. All wording and escaping is in `qa.web.render`."""
+"""The chat: a log of cards, the box for questions, and what can be done with each answer."""
 
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import gradio as gr
-from gradio.events import api
 
 from index import FootnoteError
-from qa.engine import QA
 from qa.model import Answer
-from qa.suggestions import suggest
-from qa.web import render, viewer
+from qa.web import cards, feedback, places
+from qa.web.access import visitor
+from qa.web.places import Place, escape
+from qa.web.site import INTERNAL, QUIETLY, Site
+from qa.web.store import Turn
 
 MAX_TURNS = 100
-"""Older questions of a chat are dropped: the whole chat is sent to the browser with each answer."""
+"""Older questions of a chat are not shown: the whole chat is sent to the browser with each answer."""
 
 MAX_PLACES = 2_000
-WORKERS = 4
-WAITING = 64
-SUGGESTIONS = 4
 
-_Result = TypeVar("_Result")
+Within = tuple[str, ...] | None
+"""The documents that a chat is limited to (paths and globs); None for all."""
 
-_HERE = Path(__file__).parent
 _LOG = logging.getLogger(__name__)
-_FONTS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
-_QUIETLY: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-_EMPTY_VIEWER = '<p class="fn-hint fn-empty">Click a source to read it here, the quoted words marked.</p>'
-_NO_DOCUMENTS = (
-    "None of the documents holds any text that can be searched. Put some into the folder and run "
-    "python -m index update FOLDER; this page finds the new index by itself."
-)
-_INTERNAL = "An error that Footnote did not expect. The terminal that runs it has the details."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,101 +35,270 @@ class Known:
     title: str
     where: str
     quote: str
+    page: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """One browser session's chat, kept on the server: what was said, and the places it linked to."""
+    """One browser tab's chat: two messages for each turn, and the places that they link to.
 
-    messages: tuple[dict[str, Any], ...] = ()
-    places: dict[viewer.Place, Known] = field(default_factory=dict)
-
-    def said(self, role: str, content: str, places: dict[viewer.Place, Known]) -> Chat:
-        """The chat with one more message."""
-        messages = (*self.messages, _message(role, content))
-        known = list({**self.places, **places}.items())[-MAX_PLACES:]
-        return Chat(messages[-2 * MAX_TURNS :], dict(known))
-
-
-def build_app(qa: QA) -> gr.Blocks:
-    """Make the page that asks ``qa``; its functions ask, search and documents are also the REST API."""
-    app = gr.Blocks(title="Footnote", analytics_enabled=False, fill_height=True)
-    with app:
-        head = gr.HTML(_head(""), elem_id="fn-head", js_on_load=None)
-        chat = gr.State(Chat())
-        with gr.Row(elem_id="fn-columns"):
-            with gr.Column(elem_id="fn-left", min_width=320):
-                log = _chatbot()
-                box = gr.Textbox(
-                    placeholder="Ask the documents a question",
-                    label="Question",
-                    show_label=False,
-                    lines=1,
-                    max_lines=6,
-                    autofocus=True,
-                    submit_btn="Ask",
-                    elem_id="fn-box",
-                )
-                fresh = gr.Button("New chat", size="sm", elem_id="fn-new")
-            with gr.Column(elem_id="fn-right", min_width=320):
-                shown = gr.HTML(
-                    _EMPTY_VIEWER,
-                    elem_id="fn-viewer",
-                    apply_default_css=False,
-                    js_on_load=(_HERE / "page.js").read_text(encoding="utf-8"),
-                )
-        listed = _document_list(qa)
-        answers = _responder(qa)
-
-        def pick(event: gr.SelectData, held: Chat) -> Iterator[tuple[Any, Any, Any]]:
-            yield from answers(str(event.value.get("text", "")), held)
-
-        outputs = [log, chat, box]
-        asked = box.submit(answers, [box, chat], outputs, **_QUIETLY)
-        picked = log.example_select(pick, [chat], outputs, **_QUIETLY)
-        for restart in (fresh.click, log.clear):
-            restart(
-                lambda: ([], Chat(), "", _EMPTY_VIEWER),
-                outputs=[*outputs, shown],
-                cancels=[asked, picked],
-                **_QUIETLY,
-            )
-        shown.click(_opener(qa), [chat], shown, **_QUIETLY)
-        app.load(_greeter(qa), outputs=[head, log, listed], **_QUIETLY)
-        app.load(_suggester(qa), outputs=log, **_QUIETLY)
-        _api(qa)
-    app.queue(default_concurrency_limit=WORKERS, max_size=WAITING)
-    return app
-
-
-def launch(app: gr.Blocks, host: str = "127.0.0.1", port: int | None = None) -> str:
-    """Serve ``app`` in the background and return its address.
-
-    Raises:
-        OSError: the port is taken, or the host is not an address of this machine.
+    ``turns`` are the numbers under which the store keeps them, None for what is not kept. ``editing`` is
+    the turn that the next question replaces; ``pending`` the question that is being answered.
     """
-    _, address, _ = app.launch(
-        server_name=host,
-        server_port=port,
-        share=False,
-        prevent_thread_lock=True,
-        quiet=True,
-        show_error=False,
-        footer_links=["api", "settings"],
-        run_history=False,
-        enable_monitoring=False,
-        mcp_server=False,
-        ssr_mode=False,
-        pwa=False,
-        max_file_size="1mb",  # nothing is uploaded, and gradio's upload route can't be closed
-        state_session_capacity=1_000,
-        theme=gr.themes.Default(primary_hue="teal", neutral_hue="stone", text_size="lg", font=_FONTS),
-        css_paths=_HERE / "style.css",
+
+    conversation: str = ""
+    messages: tuple[dict[str, Any], ...] = ()
+    turns: tuple[int | None, ...] = ()
+    places: dict[Place, Known] = field(default_factory=dict)
+    editing: int | None = None
+    pending: str = ""
+
+    def with_turn(self, turn: Turn) -> Chat:
+        """The chat with one more turn of the store."""
+        if turn.answer is not None:
+            card = cards.answer_card(turn.answer, turn.number)
+            return self.said(turn.question, card, turn.number, _places(turn.answer))
+        return self.said(turn.question, cards.error_card(turn.error, turn.number), turn.number, {})
+
+    def said(self, question: str, card: str, number: int | None, known: dict[Place, Known]) -> Chat:
+        """The chat with a question and a card."""
+        pair = (_message("user", cards.question_text(question)), _message("assistant", card))
+        return replace(
+            self,
+            messages=(*self.messages, *pair)[-2 * MAX_TURNS :],
+            turns=(*self.turns, number)[-MAX_TURNS:],
+            places=dict(list({**self.places, **known}.items())[-MAX_PLACES:]),
+            editing=None,
+            pending="",
+        )
+
+    def before(self, number: int) -> Chat:
+        """The chat as it was before a turn."""
+        at = self.turns.index(number)
+        return replace(self, messages=self.messages[: 2 * at], turns=self.turns[:at], editing=None)
+
+    def places_in(self, source: str) -> list[Place]:
+        """The places of one document that the chat links to, in the order of its text."""
+        return sorted((place for place in self.places if place.source == source), key=lambda p: p.offsets)
+
+
+def opened(conversation: str, turns: Sequence[Turn]) -> Chat:
+    """A conversation as the store has kept it."""
+    chat = Chat(conversation)
+    for turn in turns[-MAX_TURNS:]:
+        chat = chat.with_turn(turn)
+    return chat
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRoom:
+    """The components of the chat that other parts of the page are wired to.
+
+    ``acts`` carries what links ask for from the page to here, and news of the chat back to the page.
+    """
+
+    log: gr.Chatbot
+    box: gr.Textbox
+    acts: gr.HTML
+    held: gr.State
+    within: gr.State
+    scope: gr.HTML
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What an answer changes."""
+        return [self.log, self.held, self.box, self.acts]
+
+
+def chat_room(site: Site, script: str) -> ChatRoom:
+    """Make the chat; ``script`` is what runs in the browser."""
+    held, within = gr.State(Chat()), gr.State(None)
+    log = _log()
+    scope = gr.HTML("", elem_id="fn-scope", apply_default_css=False, js_on_load=None)
+    box = gr.Textbox(
+        placeholder="Ask the documents a question",
+        label="Question",
+        show_label=False,
+        lines=1,
+        max_lines=6,
+        autofocus=True,
+        submit_btn="Ask",
+        elem_id="fn-box",
     )
-    return address
+    acts = gr.HTML(news(Chat()), elem_id="fn-acts", apply_default_css=False, js_on_load=script)
+    room = ChatRoom(log, box, acts, held, within, scope)
+    answers = responder(site)
+
+    def pick(event: gr.SelectData, held: Chat, limited: Within, request: gr.Request) -> Iterator[Any]:
+        yield from answers(str(event.value.get("text", "")), held, limited, request)
+
+    def again(event: gr.EventData, held: Chat, request: gr.Request) -> Iterator[Any]:
+        turn = _turn(site, event, held, request)
+        if turn is None:
+            yield gr.skip(), gr.skip(), gr.skip(), gr.skip()
+            return
+        yield from answers(turn.question, replace(held, editing=turn.number), turn.sources, request)
+
+    def edit(event: gr.EventData, held: Chat, request: gr.Request) -> tuple[Any, Any]:
+        turn = _turn(site, event, held, request)
+        if turn is None:
+            return gr.skip(), gr.skip()
+        return replace(held, editing=turn.number), turn.question
+
+    asked: list[Any] = [
+        box.submit(answers, [box, held, within], room.outputs, **QUIETLY),
+        log.example_select(pick, [held, within], room.outputs, **QUIETLY),
+        acts.retry(again, [held], room.outputs, **QUIETLY),
+    ]
+    acts.edit(edit, [held], [held, box], **QUIETLY)
+    acts.stop(_stopped, [held], room.outputs, cancels=asked, **QUIETLY)
+    acts.input(_scoped, None, [within, scope], **QUIETLY)
+    _verdicts(site, room)
+    return room
 
 
-def _chatbot() -> gr.Chatbot:
+def news(chat: Chat, **told: str) -> str:
+    """What the page's script reads: which conversation is open, how far, and what else is ``told``."""
+    said = {"chat": chat.conversation, "turns": " ".join(map(str, chat.turns)), **told}
+    attributes = " ".join(f'data-{name}="{escape(value)}"' for name, value in said.items())
+    return f'<span id="fn-news" hidden {attributes}></span>'
+
+
+def responder(site: Site) -> Callable[[str, Chat, Within, gr.Request], Iterator[tuple[Any, ...]]]:
+    """The handler of a question: first the question with a busy card, then the answer's card."""
+
+    def answers(question: str, held: Chat, within: Within, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+        asked = (question or "").strip()
+        if not asked:
+            yield gr.skip(), gr.skip(), gr.skip(), gr.skip()
+            return
+        chat = held
+        if held.editing is not None and held.editing in held.turns:
+            chat = held.before(held.editing)
+        waiting = chat.said(asked, cards.busy_card(), None, {})
+        yield list(waiting.messages), replace(held, pending=asked), "", gr.skip()
+        try:
+            site.check_rate(request)
+            done = _answered(site, visitor(request), chat, held.editing, asked, within)
+        except FootnoteError as error:
+            done = chat.said(asked, cards.error_card(str(error)), None, {})
+        except Exception:
+            _LOG.exception("A question could not be answered")
+            done = chat.said(asked, cards.error_card(INTERNAL), None, {})
+        yield list(done.messages), done, gr.skip(), news(done)
+
+    return answers
+
+
+def _answered(site: Site, who: str, chat: Chat, replaced: int | None, asked: str, within: Within) -> Chat:
+    """The chat with the answer, which is kept under its visitor."""
+    answer: Answer | None = None
+    problem = ""
+    try:
+        answer = site.qa.ask(asked, within)
+    except FootnoteError as error:
+        problem = str(error)
+    conversation = chat.conversation or site.store.new_id()
+    try:
+        if replaced is not None:
+            site.store.drop_from(who, conversation, replaced)
+        turn = site.store.add(who, conversation, asked, within, answer, problem)
+    except FootnoteError as error:  # an answer that can't be kept is an answer still
+        gr.Warning(escape(f"This conversation can't be kept: {error}"))
+        turn = None
+    if turn is not None:
+        return replace(chat, conversation=conversation).with_turn(turn)
+    if answer is None:
+        return chat.said(asked, cards.error_card(problem), None, {})
+    return chat.said(asked, cards.answer_card(answer), None, _places(answer))
+
+
+def _stopped(held: Chat) -> tuple[Any, ...]:
+    if not held.pending:
+        return gr.skip(), gr.skip(), gr.skip(), gr.skip()
+    chat = held.said(held.pending, cards.stopped_card(), None, {})
+    return list(chat.messages), chat, held.pending, news(chat)
+
+
+def _scoped(event: gr.EventData) -> tuple[Within, str]:
+    """Limit the chat to the documents that a link names, or to none of them: to all."""
+    asked = event._data.get("within") if isinstance(event._data, dict) else None
+    within = tuple(str(each) for each in asked)[:500] if isinstance(asked, list) and asked else None
+    return within, scope(within)
+
+
+def scope(within: Within) -> str:
+    """Which documents are asked, where it is not all of them."""
+    if not within:
+        return ""
+    shown = "".join(f'<span class="fn-chip">{places.path(each)}</span>' for each in within[:5])
+    more = f" and {len(within) - 5} more" if len(within) > 5 else ""
+    everything = '<a href="#do/within/" role="button">Ask all documents</a>'
+    return f'<p class="fn-scope">Asking only in {shown}{more} {everything}</p>'
+
+
+def _verdicts(site: Site, room: ChatRoom) -> None:
+    """The thumbs of a card, and the panel that asks what was wrong."""
+    judged = gr.State(None)
+    with gr.Group(visible=False, elem_id="fn-verdict") as panel:
+        reason = gr.Radio([], label="What is not right?", elem_id="fn-reason")
+        words = gr.Textbox(
+            label="The right words, if you know them (as the documents spell them)", max_lines=3
+        )
+        with gr.Row():
+            send = gr.Button("Send", size="sm", variant="primary")
+            keep = gr.Button("Never mind", size="sm")
+
+    def judge(event: gr.EventData, held: Chat, request: gr.Request) -> tuple[Any, Any, Any]:
+        turn = _turn(site, event, held, request)
+        if turn is None or turn.answer is None:
+            return gr.skip(), gr.skip(), gr.skip()
+        if event._data.get("good"):
+            _given(site, request, turn, good=True)
+            return gr.Group(visible=False), gr.skip(), None
+        return gr.Group(visible=True), gr.Radio(feedback.reasons(turn.answer), value=None), turn.number
+
+    def told(
+        number: int | None, why: str | None, right: str, held: Chat, request: gr.Request
+    ) -> tuple[Any, str]:
+        turn = _stored(site, number, held, request)
+        if turn is not None:
+            _given(site, request, turn, good=False, reason=why or "", words=(right or "").strip())
+        return gr.Group(visible=False), ""
+
+    room.acts.like(judge, [room.held], [panel, reason, judged], **QUIETLY)
+    send.click(told, [judged, reason, words, room.held], [panel, words], **QUIETLY)
+    keep.click(lambda: (gr.Group(visible=False), ""), None, [panel, words], **QUIETLY)
+
+
+def _given(
+    site: Site, request: gr.Request, turn: Turn, *, good: bool, reason: str = "", words: str = ""
+) -> None:
+    try:
+        feedback.give(site.data, visitor(request), turn, site.qa, good=good, reason=reason, words=words)
+    except FootnoteError as error:
+        gr.Warning(escape(str(error)))
+    else:
+        gr.Info("Thank you, that is kept on this machine.")
+
+
+def _turn(site: Site, event: gr.EventData, held: Chat, request: gr.Request) -> Turn | None:
+    """The turn that a link names, if it is one of this chat."""
+    number = event._data.get("turn") if isinstance(event._data, dict) else None
+    return _stored(site, number, held, request)
+
+
+def _stored(site: Site, number: object, held: Chat, request: gr.Request) -> Turn | None:
+    if not isinstance(number, int) or number not in held.turns:
+        return None
+    try:
+        return site.store.turn(visitor(request), number)
+    except FootnoteError as error:
+        gr.Warning(escape(str(error)))
+        return None
+
+
+def _log() -> gr.Chatbot:
     """A log that shows messages as the escaped HTML they are: no Markdown, no LaTeX, sanitised."""
     return gr.Chatbot(
         label="Chat",
@@ -156,175 +313,13 @@ def _chatbot() -> gr.Chatbot:
         group_consecutive_messages=False,
         height=None,
         autoscroll=False,  # page.js shows an answer from its question on, not from its end
-        placeholder=_placeholder("Answers are quotes from the documents, with their place."),
+        placeholder=placeholder("Answers are quotes from the documents, with their place."),
     )
 
 
-def _document_list(qa: QA) -> gr.Accordion:
-    """The accordion with the documents; it reads them when it is opened."""
-    accordion = gr.Accordion("Documents", open=False, elem_id="fn-library")
-    with accordion:
-        page = gr.State(0)
-        wanted = gr.Textbox(label="Find a document", placeholder="part of its path or title", max_lines=1)
-        table = gr.HTML("", elem_id="fn-table", apply_default_css=False, js_on_load=None)
-        with gr.Row():
-            back = gr.Button("Previous", size="sm")
-            on = gr.Button("Next", size="sm")
-
-    def turn(step: int) -> Callable[[str, int], tuple[str, int, Any, Any]]:
-        def turned(text: str, at: int) -> tuple[str, int, Any, Any]:
-            start = 0 if step == 0 else at + step
-            try:
-                content, number, pages = render.document_list(qa.documents(), text or "", start)
-            except FootnoteError as error:
-                content, number, pages = render.error_card(str(error)), 0, 1
-            more = pages > 1
-            return (
-                content,
-                number,
-                gr.Button(interactive=number > 0, visible=more),
-                gr.Button(interactive=number < pages - 1, visible=more),
-            )
-
-        return turned
-
-    for event, step in ((accordion.expand, 0), (wanted.change, 0), (back.click, -1), (on.click, 1)):
-        event(turn(step), [wanted, page], [table, page, back, on], **_QUIETLY)
-    return accordion
-
-
-def _responder(qa: QA) -> Callable[[str, Chat], Iterator[tuple[Any, Any, Any]]]:
-    """The handler of a question: first the question with a busy card, then the answer's card."""
-
-    def answers(question: str, held: Chat) -> Iterator[tuple[Any, Any, Any]]:
-        asked = (question or "").strip()
-        if not asked:
-            yield gr.skip(), gr.skip(), gr.skip()
-            return
-        waiting = held.said("user", render.question_text(asked), {})
-        yield [*waiting.messages, _message("assistant", render.busy_card())], gr.skip(), ""
-        places: dict[viewer.Place, Known] = {}
-        try:
-            answer = qa.ask(asked)
-            card, places = render.answer_card(answer), _places(answer)
-        except FootnoteError as error:
-            card = render.error_card(str(error))
-        except Exception:
-            _LOG.exception("A question could not be answered")
-            card = render.error_card(_INTERNAL)
-        done = waiting.said("assistant", card, places)
-        yield list(done.messages), done, gr.skip()
-
-    return answers
-
-
-def _opener(qa: QA) -> Callable[[gr.EventData, Chat], str]:
-    """The handler of a link to a place; the link comes from the browser, so nothing of it is trusted."""
-
-    def opened(event: gr.EventData, held: Chat) -> str:
-        fragment = event._data.get("place") if isinstance(event._data, dict) else None
-        place = viewer.read_link(fragment)
-        if place is None:
-            return render.error_card("This link names no place of a document; follow one from an answer.")
-        try:
-            text = qa.text(place.source)
-            known = held.places.get(place)
-            if not viewer.fits(place, text) or (known and text[place.start : place.end] != known.quote):
-                return render.error_card(
-                    f"{place.source} has changed since this was quoted; ask the question again."
-                )
-            title = known.title if known else _title(qa, place.source)
-            found_at = known.where if known else ""
-        except FootnoteError as error:
-            return render.error_card(str(error))
-        return viewer.show(text, place, title, found_at)
-
-    return opened
-
-
-def _greeter(qa: QA) -> Callable[[], tuple[str, Any, Any]]:
-    """The handler that tells a new visitor what can be asked."""
-
-    def greet() -> tuple[str, Any, Any]:
-        try:
-            documents = qa.documents()
-        except FootnoteError as error:
-            return _head(""), gr.Chatbot(placeholder=_placeholder(str(error))), gr.skip()
-        counts = render.summary(documents)
-        empty = not any(document.status == "indexed" for document in documents)
-        log = gr.Chatbot(placeholder=_placeholder(_NO_DOCUMENTS)) if empty else gr.skip()
-        return _head(counts), log, gr.Accordion(label=f"Documents: {counts}")
-
-    return greet
-
-
-def _suggester(qa: QA) -> Callable[[], Any]:
-    """The handler that offers first questions, made once for each state of the documents."""
-    lock = threading.Lock()
-    made: dict[int, tuple[str, ...]] = {}
-
-    def offer() -> Any:  # noqa: ANN401 - gradio's updates have no common type
-        try:
-            state = hash(tuple((document.source, document.sha256) for document in qa.documents()))
-            with lock:
-                if state not in made:
-                    made.clear()
-                    made[state] = suggest(qa, SUGGESTIONS)
-                questions = made[state]
-        except FootnoteError:
-            return gr.skip()  # the greeting has said why
-        return gr.Chatbot(examples=[{"text": question} for question in questions])
-
-    return offer
-
-
-def _api(qa: QA) -> None:
-    """The three functions that other programs may call."""
-
-    def ask(
-        question: str, sources: list[str] | None = None, min_confidence: float | None = None, k: int = 10
-    ) -> dict[str, Any]:
-        """Answer a question with a verbatim quote, or refuse and give the nearest passages.
-
-        Args:
-            question: The question; phrases in double quotation marks must stand in the passage.
-            sources: Relative paths or globs of the documents to look in; null for all.
-            min_confidence: Refuse below this probability, 0 to 1; null for the calibrated default.
-            k: How many passages to return with the answer, 1 to 100.
-        """
-        return _called(lambda: qa.ask(question, sources, min_confidence, k).to_dict())
-
-    def search(query: str, k: int = 10, sources: list[str] | None = None) -> dict[str, Any]:
-        """Find the passages nearest to a query, best first.
-
-        Args:
-            query: Words or a question; phrases in double quotation marks must stand in the passage.
-            k: How many passages to return, 1 to 100.
-            sources: Relative paths or globs of the documents to look in; null for all.
-        """
-        return _called(
-            lambda: {"query": query, "passages": [asdict(found) for found in qa.search(query, k, sources)]}
-        )
-
-    def documents() -> list[dict[str, Any]]:
-        """List the documents with their title, status, reason and number of passages."""
-        return _called(lambda: [asdict(document) for document in qa.documents()])
-
-    for function in (ask, search, documents):
-        api(function, api_name=function.__name__)
-
-
-def _called(function: Callable[[], _Result]) -> _Result:
-    """What ``function`` returns; its errors become ones that gradio sends to the caller."""
-    try:
-        return function()
-    except FootnoteError as error:
-        raise gr.Error(str(error), print_exception=False) from None
-    except (TypeError, AttributeError) as error:  # a caller may send any JSON
-        _LOG.info("A call with parameters of the wrong type", exc_info=error)
-        raise gr.Error(
-            "a parameter has the wrong type; docs/web.md has their order", print_exception=False
-        ) from None
+def placeholder(text: str) -> str:
+    """What stands in an empty log."""
+    return f'<div class="fn-hint">{escape(text)}</div>'
 
 
 def _message(role: str, content: str) -> dict[str, Any]:
@@ -332,28 +327,17 @@ def _message(role: str, content: str) -> dict[str, Any]:
     return {"role": role, "content": {"type": "text", "text": content}}
 
 
-def _places(answer: Answer) -> dict[viewer.Place, Known]:
+def _places(answer: Answer) -> dict[Place, Known]:
     """Title, page and heading, and the words, of each place that the answer's card links to."""
-    places = {
-        viewer.span(p.source, p.start, p.end): Known(p.title, viewer.where(p), p.text)
+    passages = {
+        places.span(p.source, p.start, p.end): Known(p.title, places.where(p), p.text, p.page)
         for p in answer.passages
     }
-    cited = {render.place_of(c): Known(c.title, viewer.where(c), c.quote) for c in answer.citations}
-    return {**places, **cited}
-
-
-def _title(qa: QA, source: str) -> str:
-    return next((d.title for d in qa.documents() if d.source == source), source)
-
-
-def _head(counts: str) -> str:
-    """The page's head: what this is, and over how many documents."""
-    counted = f'<p class="fn-counts">{counts}</p>' if counts else ""
-    return (
-        "<h1>Footnote</h1><p>Answers in the documents\N{RIGHT SINGLE QUOTATION MARK} own words, "
-        f"or none at all.</p>{counted}"
-    )
-
-
-def _placeholder(text: str) -> str:
-    return f'<div class="fn-hint">{viewer.escape(text)}</div>'
+    cited = {
+        cards.place_of(c): Known(c.title, places.where(c), c.quote, c.page)
+        for c in (
+            *answer.citations,
+            *(candidate.citations[0] for candidate in answer.candidates if candidate.citations),
+        )
+    }
+    return {**passages, **cited}

@@ -1,19 +1,15 @@
-"""A document's text with one place marked, as escaped HTML.
-
-A place travels as the fragment of a link, ``#open/<six offsets>/<source>``: the chat's sanitiser
-keeps links and drops data attributes, and a link can be followed with the keyboard or opened in a
-new tab. Anyone can write such a link, so `read_link` and `fits` check all of it.
-"""
+"""The source viewer as escaped HTML: a document at one place, as text or as the page on paper."""
 
 from __future__ import annotations
 
-import html
-import re
+import base64
+import csv
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
-from qa.model import Citation, Evidence, named_page
+from index import Rectangle
+from qa.web.places import Place, escape, link, name, path, span
 
 WINDOW = 40_000
 """Characters shown on each side of the place: a browser lays out a book of a megabyte for seconds."""
@@ -21,93 +17,181 @@ WINDOW = 40_000
 LINE_REACH = 2_000
 """How far the window's edge may move to fall on a line end."""
 
-MAX_LINK = 20_000
-
-_LINK = re.compile(r"#open/((?:\d{1,12}-){5}\d{1,12})/([^/]+)", re.ASCII)
-_CONTROLS = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
-)
+MINUS, UP, DOWN = "\N{MINUS SIGN}", "\N{UPWARDS ARROW}", "\N{DOWNWARDS ARROW}"
+EMPTY = '<p class="fn-hint fn-empty">Click a source to read it here, the quoted words marked.</p>'
+_LONGEST_ROW = 4_000
+_MOST_ROWS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A range of a document, the key span inside it and the sentences around it."""
+class Opened:
+    """What the viewer's head says of a document that is open at a place.
 
-    source: str
-    start: int
-    end: int
-    key_start: int
-    key_end: int
-    context_start: int
-    context_end: int
-
-    @property
-    def offsets(self) -> tuple[int, int, int, int, int, int]:
-        """The six offsets from left to right; in a place that can be, none is below the one before."""
-        return (
-            self.context_start,
-            self.start,
-            self.key_start,
-            self.key_end,
-            self.end,
-            self.context_end,
-        )
-
-
-def span(source: str, start: int, end: int) -> Place:
-    """A place without a key: a passage, or with ``start == end`` a point of the document."""
-    return Place(source, start, end, start, start, start, end)
-
-
-def link(place: Place) -> str:
-    """The fragment that opens ``place``; needs no escaping in an attribute."""
-    offsets = "-".join(str(offset) for offset in place.offsets)
-    return f"#open/{offsets}/{quote(place.source, safe='', errors='replace')}"
-
-
-def read_link(fragment: object) -> Place | None:
-    """The place that ``fragment`` names, or None where it names none."""
-    if not isinstance(fragment, str) or len(fragment) > MAX_LINK:
-        return None
-    parts = _LINK.fullmatch(fragment)
-    if parts is None:
-        return None
-    outer, start, key_start, key_end, end, outer_end = (int(part) for part in parts[1].split("-"))
-    place = Place(unquote(parts[2]), start, end, key_start, key_end, outer, outer_end)
-    return place if all(one <= other for one, other in pairwise(place.offsets)) else None
-
-
-def fits(place: Place, text: str) -> bool:
-    """Whether the document still reaches as far as ``place`` does."""
-    return place.context_end <= len(text)
-
-
-def escape(text: str) -> str:
-    """``text`` as HTML that shows it and does nothing else."""
-    return html.escape(text, quote=True)
-
-
-def name(text: str) -> str:
-    """A title, heading or path as HTML, its control characters made visible.
-
-    A file name with a right-to-left override would otherwise pretend to end in something else.
+    ``found_at`` is the page and heading path as HTML; ``marks`` are the places of the document that the chat
+    links to, in the order of the text.
     """
-    shown = _CONTROLS.sub(lambda match: f"[U+{ord(match[0]):04X}]", text)
-    return f"<bdi>{escape(shown)}</bdi>"
+
+    place: Place
+    title: str
+    found_at: str = ""
+    marks: Sequence[Place] = ()
+    has_pages: bool = False
+    has_original: bool = False
 
 
-def path(source: str) -> str:
-    """A path as HTML, always from left to right: it ends in its file name's ending."""
-    return name(source).replace("<bdi>", '<bdi dir="ltr">', 1)
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A page to show: its number of how many, and its picture (PNG), b"" while it is being drawn."""
+
+    number: int
+    pages: int
+    width: float
+    height: float
+    png: bytes = b""
+    context: Sequence[Rectangle] = ()
+    key: Sequence[Rectangle] = ()
 
 
-def where(place: Citation | Evidence) -> str:
-    """The page and the heading path of a place as HTML; empty where there is neither."""
-    page = named_page(place.page, place.page_label)
-    parts = [name(page)] if page else []
-    if place.heading:
-        parts.append(" \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} ".join(name(h) for h in place.heading))
-    return " \N{MIDDLE DOT} ".join(parts)
+def show_text(opened: Opened, text: str, header: str = "", notice: str = "", reach: int = WINDOW) -> str:
+    """The viewer with the text around the place.
+
+    Args:
+        opened: what is open; its place must fit ``text``.
+        text: the whole document.
+        header: the header row of the table that the place stands in.
+        notice: why the page itself can't be shown.
+        reach: characters to show on each side.
+    """
+    place = opened.place
+    first, last = window(text, place, reach)
+    row = _table(header, text[place.context_start : place.context_end]) if header else ""
+    told = f'<p class="fn-notice">{escape(notice)}</p>' if notice else ""
+    return _frame(
+        opened,
+        f"{told}{_part(text, place, first, last, reach)}{row}",
+        '<div class="fn-text" tabindex="0" role="region" aria-label="Text of the document" dir="auto">'
+        f"{marked(text, place, first, last)}</div>",
+        _switch(opened, "open", "Page") if opened.has_pages else "",
+    )
+
+
+def show_paper(opened: Opened, paper: Paper) -> str:
+    """The viewer with a page as it is printed, the place marked on it."""
+    place = opened.place
+    turns = "".join(
+        _tool(link(place, f"page-{number}"), sign, label)
+        if 1 <= number <= paper.pages
+        else f'<span class="fn-tool fn-off" aria-hidden="true">{sign}</span>'
+        for number, label, sign in (
+            (paper.number - 1, "Previous page", "\N{BLACK LEFT-POINTING TRIANGLE}"),
+            (paper.number + 1, "Next page", "\N{BLACK RIGHT-POINTING TRIANGLE}"),
+        )
+    )
+    tools = (
+        f'<span class="fn-group">{turns}<span class="fn-count">{paper.number} of {paper.pages}</span></span>'
+        f'<span class="fn-group">{_tool("#zoom/out", MINUS, "Smaller")}'
+        f"{_tool('#zoom/in', '+', 'Larger')}</span>"
+    )
+    picture = (
+        f'<img alt="Page {paper.number}" src="data:image/png;base64,{base64.b64encode(paper.png).decode()}">'
+        if paper.png
+        else '<span class="fn-drawing" role="status">Drawing the page</span>'
+    )
+    marks = _marks(paper.context, "fn-context") + _marks(paper.key, "fn-key")
+    return _frame(
+        opened,
+        "",
+        '<div class="fn-desk" tabindex="0" role="region" aria-label="Page of the document">'
+        f'<div class="fn-paper" style="aspect-ratio:{paper.width:.2f}/{paper.height:.2f}">'
+        f"{picture}{marks}</div></div>",
+        tools + _switch(opened, "text", "Text"),
+    )
+
+
+def _frame(opened: Opened, about: str, body: str, tools: str) -> str:
+    place = opened.place
+    details = [opened.found_at] if opened.found_at else []
+    if opened.title != place.source:
+        details.append(f'<span class="fn-path">{path(place.source)}</span>')
+    return (
+        f'<div class="fn-viewer" data-place="{link(place)}"><header>'
+        '<a class="fn-back" href="#back">\N{LEFTWARDS ARROW} Back to the answer</a>'
+        '<a class="fn-close" href="#close" role="button" aria-label="Close the document (Esc)">'
+        "\N{MULTIPLICATION X}</a>"
+        f'<h2 tabindex="-1">{name(opened.title)}</h2><p class="fn-where">{"<br>".join(details)}</p>'
+        '<div class="fn-tools" role="toolbar" aria-label="Document">'
+        f"{_steps(opened)}{tools}{_links(opened)}</div>{about}</header>{body}</div>"
+    )
+
+
+def _steps(opened: Opened) -> str:
+    """Links to the mark before and the mark after, where the chat links to several places of the document."""
+    marks = list(opened.marks)
+    if opened.place not in marks or len(marks) < 2:
+        return ""
+    at = marks.index(opened.place)
+    before, after = marks[at - 1], marks[(at + 1) % len(marks)]
+    return (
+        f'<span class="fn-group">{_tool(link(before), UP, "Previous mark")}'
+        f"{_tool(link(after), DOWN, 'Next mark')}"
+        f'<span class="fn-count">mark {at + 1} of {len(marks)}</span></span>'
+    )
+
+
+def _tool(href: str, sign: str, label: str) -> str:
+    return f'<a class="fn-tool" href="{href}" role="button" aria-label="{label}">{sign}</a>'
+
+
+def _switch(opened: Opened, view: str, label: str) -> str:
+    return f'<a class="fn-tool" href="{link(opened.place, view)}" role="button">{label}</a>'
+
+
+def _links(opened: Opened) -> str:
+    shared = '<a class="fn-tool" href="#do/place/0" role="button" title="Copy a link to this place">Link</a>'
+    if not opened.has_original:
+        return shared
+    target = quote(opened.place.source, safe="", errors="replace")
+    return (
+        f'{shared}<a class="fn-tool" href="original?source={target}" target="_blank" rel="noopener">'
+        "Original</a>"
+    )
+
+
+def _marks(rectangles: Iterable[Rectangle], kind: str) -> str:
+    """Rectangles of a page as parts of its width and height, so that they stay right at any zoom."""
+    return "".join(
+        f'<span class="fn-box {kind}" style="left:{100 * one.left / one.page_width:.3f}%;'
+        f"top:{100 * one.top / one.page_height:.3f}%;"
+        f"width:{100 * (one.right - one.left) / one.page_width:.3f}%;"
+        f'height:{100 * (one.bottom - one.top) / one.page_height:.3f}%"></span>'
+        for one in rectangles
+    )
+
+
+def _table(header: str, rows: str) -> str:
+    """Rows under their header: cell under cell where all have as many, else one line above the other."""
+    header, rows = header[:_LONGEST_ROW].strip(), rows[:_LONGEST_ROW].strip()
+    if not header or header == rows:
+        return ""
+    heads, *cells = _cells([header, *rows.splitlines()[:_MOST_ROWS]])
+    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in heads)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in cells)
+    return (
+        '<div class="fn-row" tabindex="0" role="region" aria-label="The row under its header">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cells(lines: Sequence[str]) -> list[list[str]]:
+    """The cells of lines of a table; each line is a single cell where they do not have equally many."""
+    for mark in ("|", "\t", ",", ";"):
+        try:
+            found = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=mark)]
+        except csv.Error:
+            continue
+        if len(found) == len(lines) and {len(row) for row in found} == {len(found[0])} != {1}:
+            return found
+    return [[line] for line in lines]
 
 
 def window(text: str, place: Place, reach: int = WINDOW) -> tuple[int, int]:
@@ -133,37 +217,13 @@ def marked(text: str, place: Place, first: int, last: int) -> str:
     return f"{escape(text[first:outer])}{inner}{escape(text[outer_end:last])}"
 
 
-def show(text: str, place: Place, title: str, found_at: str = "", reach: int = WINDOW) -> str:
-    """The viewer's content: the head of the document and its text around ``place``.
-
-    Args:
-        text: the whole document.
-        place: what to mark; it must fit ``text``.
-        title: the document's title.
-        found_at: the page and heading as HTML, from `where`.
-        reach: characters to show on each side.
-    """
-    first, last = window(text, place, reach)
-    details = [found_at] if found_at else []
-    if title != place.source:
-        details.append(f'<span class="fn-path">{path(place.source)}</span>')
-    return (
-        '<div class="fn-viewer"><header>'
-        '<a class="fn-back" href="#back">\N{LEFTWARDS ARROW} Back to the answer</a>'
-        f'<h2 tabindex="-1">{name(title)}</h2><p class="fn-where">{"<br>".join(details)}</p>'
-        f"{_part(text, place, first, last, reach)}</header>"
-        '<div class="fn-text" tabindex="0" role="region" aria-label="Text of the document" dir="auto">'
-        f"{marked(text, place, first, last)}</div></div>"
-    )
-
-
 def _part(text: str, place: Place, first: int, last: int, reach: int) -> str:
     """Which part of a large document is shown, with links to what is before and after it."""
     if first == 0 and last == len(text):
         return ""
     earlier, later = max(0, first - reach), min(len(text), last + reach)
     links = [
-        f'<a href="{link(span(place.source, at, at))}">{label}</a>'
+        f'<a href="{link(span(place.source, at, at), "text")}">{label}</a>'
         for label, at, wanted in (("earlier", earlier, first > 0), ("later", later, last < len(text)))
         if wanted
     ]

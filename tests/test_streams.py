@@ -1,0 +1,70 @@
+"""An event that begins as the tab's stream ends is heard all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from qa.web.streams import OVERTAKING, Streams
+
+
+def passed(path: str, query: bytes, body: bytes, answer: bytes, streams: Streams) -> float:
+    """How long it takes until the answer to a request begins."""
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": body}
+
+    async def run() -> float:
+        began: list[float] = []
+
+        async def send(message: dict[str, object]) -> None:
+            if message["type"] == "http.response.start":
+                began.append(asyncio.get_running_loop().time())
+
+        started = asyncio.get_running_loop().time()
+        await streams({"type": "http", "path": path, "query_string": query}, receive, send)
+        return began[0] - started
+
+    streams.answer = answer
+    return asyncio.run(run())
+
+
+@pytest.fixture
+def streams() -> Streams:
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": made.answer})
+
+    made = Streams(app)
+    return made
+
+
+def ends(streams: Streams, tab: str) -> None:
+    said = b'data: {"msg":"close_stream","event_id":null}\n\n'
+    passed("/gradio_api/queue/data", f"session_hash={tab}".encode(), b"", said, streams)
+
+
+def join(streams: Streams, tab: str) -> float:
+    body = json.dumps({"fn_index": 1, "data": [], "session_hash": tab}).encode()
+    return passed("/gradio_api/queue/join", b"chat=1", body, b"{}", streams)
+
+
+def test_an_event_waits_until_its_tab_has_heard_of_the_end(streams):
+    ends(streams, "a")
+    assert join(streams, "a") >= 0.5 * OVERTAKING
+
+
+def test_other_tabs_and_tabs_without_an_end_do_not_wait(streams):
+    ends(streams, "a")
+    assert join(streams, "b") < 0.5 * OVERTAKING
+    passed("/gradio_api/queue/data", b"session_hash=c", b"", b'data: {"msg":"process_completed"}', streams)
+    assert join(streams, "c") < 0.5 * OVERTAKING
+
+
+@pytest.mark.parametrize("body", [b"", b"no json", b"[]", b'{"session_hash": 5}'])
+def test_what_is_no_event_is_passed_on(streams, body):
+    ends(streams, "a")
+    assert passed("/gradio_api/queue/join", b"", body, b"{}", streams) < 0.5 * OVERTAKING
