@@ -352,18 +352,7 @@ def _bytes(size: str) -> int:
 def _tell(report: BuildReport, quiet: bool, as_lines: bool) -> int:
     """Say what a build did: on stderr what went wrong, on stdout the rest."""
     code = terminal.PARTIAL if report.failed else terminal.DONE
-    for document in report.failed[:SHOWN]:
-        terminal.complain(f"failed: {document.source}: {document.reason}")
-    if len(report.failed) > SHOWN:
-        terminal.complain(f"... and {len(report.failed) - SHOWN:,} more; `python -m index status` lists them")
-    news = {*report.added, *report.changed}
-    foreign = [each for each in report.foreign if each.source.partition("!/")[0] in news]
-    for document in foreign[:SHOWN]:
-        terminal.complain(f"warning: {document.source}: {document.reason}")
-    if len(foreign) > SHOWN:
-        terminal.complain(f"... and {len(foreign) - SHOWN:,} more that are not English")
-    if not report.counts:
-        terminal.complain(f"no documents were found; the index in {report.index_dir} is empty")
+    _warn(report)
     if as_lines:
         lines.report(report)
     if quiet or as_lines:
@@ -385,6 +374,24 @@ def _tell(report: BuildReport, quiet: bool, as_lines: bool) -> int:
         named = shlex.quote(report.index_dir)
         out.print(f'ask it: python -m qa ask "QUESTION" --index {named}', markup=False, highlight=False)
     return code
+
+
+def _warn(report: BuildReport) -> None:
+    for document in report.failed[:SHOWN]:
+        terminal.complain(f"failed: {document.source}: {document.reason}")
+    if len(report.failed) > SHOWN:
+        terminal.complain(f"... and {len(report.failed) - SHOWN:,} more; `python -m index status` lists them")
+    news = {*report.added, *report.changed}
+    foreign = [each for each in report.foreign if each.source.partition("!/")[0] in news]
+    for document in foreign[:SHOWN]:
+        terminal.complain(f"warning: {document.source}: {document.reason}")
+    if len(foreign) > SHOWN:
+        terminal.complain(f"... and {len(foreign) - SHOWN:,} more that are not English")
+    if report.locked:
+        named = ", ".join(report.locked[:SHOWN]) + (" ..." if len(report.locked) > SHOWN else "")
+        terminal.complain(f"locked again, give the password once more with --password-file: {named}")
+    if not report.counts:
+        terminal.complain(f"no documents were found; the index in {report.index_dir} is empty")
 
 
 def _moves(report: BuildReport) -> str:

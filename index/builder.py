@@ -363,6 +363,7 @@ def _report(job: Job, catalog: Catalog, changes: Changes, started: float, name: 
         passages=catalog.count_passages(),
         seconds=time.perf_counter() - started,
         failed=tuple(document for document in documents if document.status == "failed"),
+        locked=tuple(changes.locked),
         foreign=tuple(document for document in documents if is_foreign(document.language, job.encoder.name)),
     )
 

@@ -10,12 +10,16 @@ from index.catalog import FileRow
 
 @dataclass(slots=True)
 class Changes:
-    """What a user could tell, by the paths of the folder's files; members of archives count with them."""
+    """What a user could tell, by the paths of the folder's files; members of archives count with them.
+
+    ``locked`` are files and members that could be read before, and now ask for a password that was not given.
+    """
 
     added: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     renamed: list[tuple[str, str]] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    locked: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         """Whether there is any."""
@@ -28,6 +32,13 @@ def compare(before: Mapping[str, FileRow], after: Mapping[str, FileRow]) -> Chan
     changes = Changes(
         added=sorted(new.keys() - old.keys()),
         changed=sorted(source for source in new.keys() & old.keys() if new[source] != old[source]),
+        locked=sorted(
+            source
+            for source in before.keys() & after.keys()
+            if after[source].status == "encrypted"
+            and before[source].status == "indexed"
+            and before[source].sha256 == after[source].sha256
+        ),
     )
     came: dict[str, list[str]] = {}
     for source in changes.added:

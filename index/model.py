@@ -169,7 +169,8 @@ class IndexStatus:
 class BuildReport:
     """What a build did. ``published`` is False where nothing had changed.
 
-    ``foreign`` are the documents in a language that the encoder was not made for.
+    ``foreign`` are the documents in a language that the encoder was not made for; ``locked`` those that were
+    read with a password before, and now without one are not.
     """
 
     index_dir: str
@@ -185,6 +186,7 @@ class BuildReport:
     seconds: float = 0.0
     failed: tuple[DocumentStatus, ...] = ()
     foreign: tuple[DocumentStatus, ...] = ()
+    locked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

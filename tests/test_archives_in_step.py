@@ -115,6 +115,16 @@ def test_a_locked_archive_within_one_opens_when_the_password_comes(library: Libr
     assert library.statuses()["out.zip!/in.zip!/a.txt"] == "indexed"
 
 
+def test_a_rebuild_without_the_password_says_what_it_locks_again(library: Library) -> None:
+    library.update({"in.zip": LOCKED, "a.txt": "One."}, passwords=("secret",))
+    assert library.statuses()["in.zip"] == "indexed"
+    report = rebuild(library.folder, library.index_dir, encoder=TinyEncoder(), passwords=("secret",))
+    assert report.locked == ()
+    report = rebuild(library.folder, library.index_dir, encoder=TinyEncoder())
+    assert report.locked == ("in.zip",)
+    assert rebuild(library.folder, library.index_dir, encoder=TinyEncoder()).locked == ()
+
+
 def test_an_update_answers_as_a_rebuild(library: Library, tmp_path: Path) -> None:
     library.update({"a.zip": zipped({"one.txt": "The car is red."}), "b.txt": "The van is slow."})
     library.update({"a.zip": zipped({"in.zip": zipped({"b.txt": "The van is slow."}), "x.bin": b"\0"})})
