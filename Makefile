@@ -17,11 +17,11 @@ BENCH_STAMP := $(VENV)/.installed-bench
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check lint bench clean
+.PHONY: help run test check lint bench screenshots clean
 
 help: ## list the targets
 	@echo 'Usage: make TARGET [ARGS="..."] [PYTHON=python3]'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(RUN_STAMP) ## install, bring the index of seeds/ up to date, start the web app (ARGS="--port 8000")
 	@# rebuild, not update: what was embedded is kept, and an index of an older format is replaced
@@ -41,6 +41,9 @@ lint: $(TEST_STAMP) ## lint, check the format and the types
 
 bench: $(BENCH_STAMP) ## measure speed beside the peers (python -m bench; ARGS="asking")
 	@$(BIN)/python -m bench $(ARGS)
+
+screenshots: $(TEST_STAMP) ## take the pictures of the documents anew (needs Chromium)
+	@$(BIN)/python docs/screenshots.py
 
 clean: ## remove the environment, the index of seeds/, caches and build outputs
 	rm -rf $(VENV) .footnote build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

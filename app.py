@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from index import FootnoteError, UsageError, terminal
+from qa.errors import MissingExtraError
 from qa.options import Models, ReaderOption, RerankerOption, models
 from qa.users import read_users
 
@@ -132,6 +134,8 @@ def serve(
     """
     terminal.set_verbosity(quiet, verbose)
     _check_port(host, port)  # before a build that may take long
+    if mcp and find_spec("mcp") is None:
+        raise MissingExtraError("mcp")
     known = read_users(users) if users is not None else None
     folders = _folders(folder, index)
     with ExitStack() as stack:

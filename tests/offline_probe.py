@@ -34,17 +34,19 @@ def main(folder: Path, index_dir: Path) -> dict[str, object]:
     """Do what a user does; return what came of it."""
     from index import rebuild
     from qa import QA
-    from qa.web import build_app
-    from qa.web.chat import launch
+    from qa.web import ServerSettings, Site, start
+    from qa.web.store import Store
 
     report = rebuild(folder, index_dir)
-    with QA.open(index_dir) as qa:
+    data = index_dir.with_name("data")
+    with QA.open(index_dir) as qa, Store(data) as store:
         answer = qa.ask("How much is Amazon investing in Anthropic?")
-        page = build_app(qa)
-        address = launch(page, "127.0.0.1", int(sys.argv[3]))
-        with urllib.request.urlopen(address, timeout=30) as response:
+        settings = ServerSettings(port=int(sys.argv[3]))
+        with (
+            start(Site(qa, store, data), settings) as server,
+            urllib.request.urlopen(server.address, timeout=30) as response,
+        ):
             html = response.read().decode()
-        page.close()
     return {
         "passages": report.passages,
         "found": answer.found,

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from app import cli as web_app
 from index.__main__ import app as index_app
 from qa.__main__ import app as qa_app
 
@@ -29,6 +30,7 @@ def commands():
     for name, app in (("index", index_app), ("qa", qa_app)):
         for command, made in sorted(typer.main.get_command(app).commands.items()):
             yield pytest.param(f"{name} {command}", made, id=f"{name} {command}")
+    yield pytest.param("app.py", typer.main.get_command(web_app), id="app.py")
 
 
 @pytest.mark.parametrize(("name", "command"), list(commands()))
@@ -41,7 +43,8 @@ def test_the_reference_has_every_command_and_option(name, command):
         text += re.search(r"^## index rebuild\n(.*?)(?=^## )", reference, re.MULTILINE | re.DOTALL)[1]
     for parameter in command.params:
         if parameter.param_type_name == "option" and parameter.name != "help":
-            assert any(option in text for option in parameter.opts), (name, parameter.opts)
+            spellings = [*parameter.opts, *parameter.secondary_opts]
+            assert any(option in text for option in spellings), (name, parameter.opts)
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = "footnote-qa"
-EXTRAS = ("ocr",)  # what a user may add; those for tests, benchmarks and training are not passed on
+EXTRAS = ("mcp", "ocr")  # what a user may add; those for tests, benchmarks and training are not passed on
 
 BY_HAND: dict[str, str] = {}
 """The licences of distributions whose metadata names none, as read in their files."""

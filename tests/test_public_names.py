@@ -55,6 +55,7 @@ OWNERS = {
     "msoffcrypto": {"index/parsers/office/lock.py"},
     "cryptography": {"index/parsers/archive/aes.py"},
     "py3langid": {"index/sandbox/language.py"},
+    "mcp": {"qa/web/tools.py"},
     "watchfiles": {"index/watching.py"},
     "pathspec": {"index/ignoring.py"},
     "re2": {"index/ignoring.py"},

@@ -108,6 +108,20 @@ def test_only_the_named_functions_are_in_the_api(address):
     assert "verbatim quote" in described["named_endpoints"]["/ask"]["description"]
 
 
+def test_functions_keep_their_names_where_documents_can_be_changed(library_qa, library_folder, tmp_path):
+    with served(library_qa, tmp_path, (library_folder,)) as (address, _):
+        with urllib.request.urlopen(f"{address}gradio_api/info") as reply:
+            described = json.load(reply)["named_endpoints"]
+        assert call(address, "ask", question=HEIGHT)[1][0]["text"] == "212 metres"
+        direct = urllib.request.Request(
+            f"{address}gradio_api/run/delete", b'{"data": [1]}', {"Content-Type": "application/json"}
+        )
+        with pytest.raises(urllib.error.HTTPError, match="404") as refused:  # the page's own are queued
+            urllib.request.urlopen(direct)
+        refused.value.close()
+    assert set(described) == {"/ask", "/search", "/documents", "/text", "/feedback"}
+
+
 def rounded(answered: dict[str, object]) -> dict[str, object]:
     """As JSON, scores to four digits: the order of a sum's parts is another with other threads."""
     return json.loads(json.dumps(answered), parse_float=lambda number: round(float(number), 4))

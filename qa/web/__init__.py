@@ -1,8 +1,13 @@
 """The web app: pages, their REST API and MCP tools, and the server that they run on."""
 
+import getpass
 import os
+import tempfile
+from pathlib import Path
 
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # gradio reads it when it is imported
+# gradio reads both when it is imported
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir(), f"footnote-{getpass.getuser()}")))
 
 from qa.web.library_folder import UploadLimits
 from qa.web.page import build_page, start

@@ -122,8 +122,9 @@ watch("value", () => {
   requestAnimationFrame(hear);
 });
 
-// Gradio labels a message with its HTML source, which a screen reader would read out; and it would
-// scroll to an answer's end, where its beginning is wanted.
+// Gradio labels a message with its HTML source, which a screen reader would read out, and calls the first
+// questions a list, which has buttons for its children; and it would scroll to an answer's end, where its
+// beginning is wanted.
 let newest = null;
 
 function arrange() {
@@ -131,6 +132,10 @@ function arrange() {
   if (!chat) return;
   chat.querySelectorAll("[data-testid=user][aria-label], [data-testid=bot][aria-label]").forEach((message) => {
     message.removeAttribute("aria-label");
+  });
+  chat.querySelectorAll(".examples[role=list]").forEach((examples) => {
+    examples.setAttribute("role", "group");
+    examples.setAttribute("aria-label", "First questions");
   });
   const cards = chat.querySelectorAll(".fn-card");
   const questions = chat.querySelectorAll(".fn-question");

@@ -262,17 +262,13 @@ class OpenRoutes:
     )
     FILE = "/gradio_api/file="
     UPLOAD = "/gradio_api/upload"
-    MCP = "/gradio_api/mcp"
 
-    def __init__(self, app: ASGIApp, own: Iterable[str], *, uploads: bool, mcp: bool) -> None:
+    def __init__(self, app: ASGIApp, own: Iterable[str], *, uploads: bool) -> None:
         """Pass on to ``app``; ``own`` are paths besides those of gradio that are needed always."""
         self.app = app
         own = set(own)
         self._paths = self.PATHS | own
         self._below = (*self.BELOW, *(path.partition("{")[0] for path in own if "{" in path))
-        if mcp:
-            self._paths |= {self.MCP}
-            self._below += (f"{self.MCP}/",)
         if uploads:
             self._paths |= {self.UPLOAD, f"{self.UPLOAD}_progress"}
 

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 import gradio as gr
+from gradio.components import Navbar
 
 from index import FootnoteError
 from qa.web import cards, places
@@ -28,6 +29,9 @@ _NUMBERS = ("questions", "milliseconds")
 _CONFIDENCE = "Confidence of the best candidate"
 _LATENCY = "Time that questions took at most, by stage"
 
+MAIN_PAGE = "Documents"
+"""What the way back to the chat is called."""
+
 
 def add_page(app: gr.Blocks, store: Store, may_see: Callable[[gr.Request], str | None]) -> None:
     """Add the page "Insights" to ``app``; all its figures are counted when it is opened.
@@ -39,6 +43,7 @@ def add_page(app: gr.Blocks, store: Store, may_see: Callable[[gr.Request], str |
             a gr.Error where none.
     """
     with app.route("Insights", "/insights"):
+        Navbar(main_page_name=MAIN_PAGE)
         period = gr.Dropdown(
             list(PERIODS), value=30, label="Period", interactive=True, elem_id="fn-period", filterable=False
         )

@@ -19,9 +19,11 @@ from qa.web.access import may_see_all, visitor
 from qa.web.chat import Chat, chat_room, news, placeholder, responder
 from qa.web.conversations import conversations, restored
 from qa.web.library import library
+from qa.web.places import name
 from qa.web.reading import source_viewer
 from qa.web.server import Server, ServerSettings, serve
 from qa.web.site import QUIETLY, Site
+from qa.web.tools import ToolServer
 
 WORKERS = 4
 WAITING = 64
@@ -35,11 +37,12 @@ _NO_DOCUMENTS = (
 )
 
 
-def build_page(site: Site) -> gr.Blocks:
-    """Make the web app's pages and its API."""
+def build_page(site: Site, programs: api.Programs | None = None) -> gr.Blocks:
+    """Make the web app's pages and its API; ``programs`` are its functions, if others call them, too."""
     app = gr.Blocks(title="Footnote", analytics_enabled=False, fill_height=True, fill_width=True)
     with app:
-        Navbar(main_page_name="Documents")
+        api.offer(programs or api.Programs(site, WORKERS, WAITING))
+        Navbar(main_page_name=insights.MAIN_PAGE)
         head = gr.HTML(_head(""), elem_id="fn-head", js_on_load=None)
         sidebar = gr.Sidebar(open=False, width=300, elem_id="fn-sidebar", label="Conversations")
         with gr.Row(elem_id="fn-columns"):
@@ -57,9 +60,8 @@ def build_page(site: Site) -> gr.Blocks:
         app.load(_arrival(site), [room.held], room.outputs, **QUIETLY)
         app.load(_suggester(site.qa), outputs=room.log, **QUIETLY)
         refill.on(app.load)
-        api.offer(site)
     insights.add_page(app, site.store, _whose)
-    app.queue(default_concurrency_limit=WORKERS, max_size=WAITING)
+    app.queue(default_concurrency_limit=WORKERS, max_size=WAITING, api_open=False)
     return app
 
 
@@ -69,10 +71,16 @@ def start(site: Site, settings: ServerSettings) -> Server:
     Raises:
         OSError: the port is taken, or the host is not an address of this machine.
         UsageError: the certificate or the key can't be used.
+        MissingExtraError: MCP is wanted, and its extra is not installed.
     """
+    programs = api.Programs(site, WORKERS, WAITING)
     return serve(
-        build_page(site),
-        replace(settings, originals=site.original if site.originals else None),
+        build_page(site, programs),
+        replace(
+            settings,
+            originals=site.original if site.originals else None,
+            tools=ToolServer(programs) if settings.mcp else None,
+        ),
         theme=gr.themes.Default(primary_hue="teal", neutral_hue="stone", text_size="lg", font=_FONTS),
         css_paths=[_HERE / "style.css", _HERE / "insights.css"],
     )
@@ -82,18 +90,19 @@ def _script(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
 
 
-def _greeter(qa: QA) -> Callable[[], tuple[str, Any]]:
-    """The handler that tells a visitor what can be asked."""
+def _greeter(qa: QA) -> Callable[[gr.Request], tuple[str, Any]]:
+    """The handler that tells a visitor what can be asked, and by which name they came in."""
 
-    def greet() -> tuple[str, Any]:
+    def greet(request: gr.Request) -> tuple[str, Any]:
+        user = str(request.username or "")
         try:
             documents = qa.documents()
         except FootnoteError as error:
-            return _head(""), gr.Chatbot(placeholder=placeholder(str(error)))
+            return _head("", user), gr.Chatbot(placeholder=placeholder(str(error)))
         counts = listing.summary(documents)
         empty = not any(document.status == "indexed" for document in documents)
         log = gr.Chatbot(placeholder=placeholder(_NO_DOCUMENTS)) if empty else gr.skip()
-        return _head(counts), log
+        return _head(counts, user), log
 
     return greet
 
@@ -143,10 +152,11 @@ def _whose(request: gr.Request) -> str | None:
     return None if may_see_all(request) else visitor(request)
 
 
-def _head(counts: str) -> str:
-    """The page's head: what this is, and over how many documents."""
+def _head(counts: str, user: str = "") -> str:
+    """The page's head: what this is, over how many documents, and who is logged in."""
     counted = f'<p class="fn-counts">{counts}</p>' if counts else ""
+    leave = f'<p class="fn-user">{name(user)} <a href="logout">Log out</a></p>' if user else ""
     return (
         "<h1>Footnote</h1><p>Answers in the documents\N{RIGHT SINGLE QUOTATION MARK} own words, "
-        f"or none at all.</p>{counted}"
+        f"or none at all.</p>{counted}{leave}"
     )

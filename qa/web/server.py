@@ -32,6 +32,7 @@ from qa.web.draining import Draining
 from qa.web.files import OwnUploads, check_upload_folder, original_route
 from qa.web.login import LOGOUT, Login, Visitors
 from qa.web.streams import Streams
+from qa.web.tools import ToolServer
 
 ORIGINAL = "/original"
 BODY_LIMIT = 2_000_000
@@ -65,7 +66,8 @@ class ServerSettings:
         proxy: addresses or networks of proxies, whose X-Forwarded-For and -Proto are believed.
         root_path: the path below which a proxy offers the app, as in "/footnote".
         allowed_hosts: further names by which the server may be called; "*" allows any.
-        mcp: whether the functions are also offered as an MCP server.
+        mcp: whether the functions are also offered as an MCP server (`qa.web.start` makes its ``tools``).
+        tools: that server, or None.
         originals: the file of a document that may be given out, or None; None gives out none at all.
         routes: further routes, behind the same checks and login.
     """
@@ -80,6 +82,7 @@ class ServerSettings:
     root_path: str = ""
     allowed_hosts: Sequence[str] = ()
     mcp: bool = False
+    tools: ToolServer | None = None
     originals: Callable[[str], Path | None] | None = None
     routes: Sequence[Route] = ()
 
@@ -169,10 +172,7 @@ def serve(blocks: gr.Blocks, settings: ServerSettings, **page: Any) -> Server:  
         draining = Draining(app)
         server = uvicorn.Server(_config(draining, settings))
         started = Server(server, draining, blocks)
-        address = _address(settings, port)
-        if blocks.mcp_server_obj is not None:
-            blocks.mcp_server_obj._local_url = address  # by which it calls queued functions
-        started.start(listener, address)
+        started.start(listener, _address(settings, port))
         return started
     except BaseException:
         listener.close()
@@ -254,7 +254,10 @@ def _mounted(blocks: gr.Blocks, settings: ServerSettings, port: int, page: dict[
         own.append(Route(ORIGINAL, original_route(settings.originals), methods=["GET", "HEAD"]))
     if login is not None:
         own += login.routes()
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, routes=own)
+    if settings.tools is not None:
+        own += settings.tools.routes()
+    running = settings.tools.running if settings.tools is not None else None
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, routes=own, lifespan=running)
     app.add_middleware(CORSMiddleware, allow_origins=[])  # without one gradio lets all sites read
     blocks.state_session_capacity = SESSIONS
     blocks.delete_cache = blocks.delete_cache or CLEANING
@@ -272,15 +275,13 @@ def _mounted(blocks: gr.Blocks, settings: ServerSettings, port: int, page: dict[
             enable_monitoring=False,
             ssr_mode=False,
             pwa=False,
-            mcp_server=settings.mcp,
+            mcp_server=False,  # that of qa.web.tools gives JSON, and calls the functions directly
             root_path=settings.root_path or None,
             max_file_size=settings.max_upload or 1,
             allowed_paths=[],
             auth_dependency=_user if login is not None else None,
             **page,
         )
-    if settings.mcp and blocks.mcp_error:
-        raise FootnoteError(f"the MCP server can't start: {blocks.mcp_error}; leave it out, or see its extra")
     inner: ASGIApp = Streams(OwnUploads(app))
     if login is not None:
         inner = login.guard(inner)
@@ -294,7 +295,7 @@ def _mounted(blocks: gr.Blocks, settings: ServerSettings, port: int, page: dict[
 def _guarded(inner: ASGIApp, settings: ServerSettings, pages: set[str], paths: set[str]) -> ASGIApp:
     uploads = {guard.OpenRoutes.UPLOAD: FILES_AT_ONCE * settings.max_upload + BODY_LIMIT}
     limited = guard.BodyLimit(inner, BODY_LIMIT, uploads if settings.max_upload else {})
-    opened = guard.OpenRoutes(limited, paths, uploads=settings.max_upload > 0, mcp=settings.mcp)
+    opened = guard.OpenRoutes(limited, paths, uploads=settings.max_upload > 0)
     named = guard.Hosts(opened, settings.host, settings.allowed_hosts)
     headed = guard.Headers(guard.SameSite(named, {LOGOUT}), {*pages})
     return guard.Forwarded(headed, settings.proxy)
