@@ -161,7 +161,7 @@ def test_conversations_are_listed_found_renamed_and_deleted(page):
     listed.first.click()
     page.wait_for_function(f"document.querySelector('.fn-question').textContent === {json.dumps(HEIGHT)}")
     page.locator("#fn-this > button").click()
-    page.wait_for_function("document.querySelector('#fn-this input, #fn-this textarea').value !== ''")
+    page.wait_for_function("document.querySelector('#fn-this input, #fn-this textarea')?.value")
     page.get_by_label("Name").fill("The tower")
     page.get_by_role("button", name="Rename").click()
     page.locator("#fn-conversations").get_by_text("The tower").wait_for()

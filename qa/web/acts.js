@@ -49,21 +49,63 @@ function questionOf(link) {
   return before.length ? before[before.length - 1].textContent : "";
 }
 
+// Show what the server is about to open, and put the focus into it.
+function bring(part, inside, tries = 40) {
+  const found = document.querySelector(part);
+  const field = found && found.checkVisibility() && document.querySelector(inside);
+  if (field) {
+    found.scrollIntoView({ block: "nearest" });
+    field.focus({ preventScroll: true });
+  } else if (tries) setTimeout(() => bring(part, inside, tries - 1), 50);
+}
+
+// Say what the next question will do to the conversation.
+function announce(editing) {
+  const there = document.getElementById("fn-editing");
+  if (there) there.remove();
+  if (!editing) return;
+  const said = document.createElement("p");
+  said.id = "fn-editing";
+  said.className = "fn-scope";
+  said.setAttribute("role", "status");
+  said.append("What you ask now replaces this question and what follows it. ");
+  const cancel = document.createElement("a");
+  cancel.href = "#do/unedit/";
+  cancel.setAttribute("role", "button");
+  cancel.textContent = "Cancel";
+  said.append(cancel);
+  document.getElementById("fn-box").before(said);
+  box().focus();
+  setTimeout(() => box().setSelectionRange(box().value.length, box().value.length), 50);
+}
+
 const deeds = {
   copy: (link, form) => copy(link, link.closest(".fn-actions").querySelector(`.fn-form-${form}`).textContent),
   link: (link) => copy(link, `${address()}?q=${encodeURIComponent(questionOf(link))}`),
   place: (link) => copy(link, address() + link.closest(".fn-viewer").dataset.place),
   retry: (link, turn) => trigger("retry", { turn: Number(turn) }),
   edit: (link, turn) => trigger("edit", { turn: Number(turn) }),
+  unedit: () => trigger("edit", {}),
+  theme: () => {
+    const query = new URLSearchParams(window.location.search);
+    query.set("__theme", document.body.classList.contains("dark") ? "light" : "dark");
+    window.location.search = query.toString();
+  },
   good: (link, turn) => {
     tell(link, "Thank you");
     trigger("like", { turn: Number(turn), good: true });
   },
-  bad: (link, turn) => trigger("like", { turn: Number(turn), good: false }),
+  bad: (link, turn) => {
+    trigger("like", { turn: Number(turn), good: false });
+    bring("#fn-verdict", "#fn-verdict input");
+  },
   stop: () => trigger("stop", {}),
   chat: (link, id) => trigger("select", { chat: id }),
   within: (link, source) => trigger("input", { within: source ? [source] : [] }),
-  delete: (link, source) => trigger("delete", { source }),
+  delete: (link, source) => {
+    trigger("delete", { source });
+    bring("#fn-delete", "#fn-delete button");
+  },
   restore: (link, key) => trigger("undo", { key }),
 };
 
@@ -96,6 +138,7 @@ document.addEventListener("keydown", (event) => {
 function hear() {
   const news = element.querySelector("#fn-news");
   if (!news) return;
+  announce(news.dataset.editing);
   const query = new URLSearchParams(window.location.search);
   query.delete("q");
   if (news.dataset.chat) query.set("chat", news.dataset.chat);

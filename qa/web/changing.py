@@ -37,10 +37,11 @@ class _NotAllowedError(FootnoteError):
 
 @dataclass(frozen=True, slots=True)
 class _Bench:
-    """What all of these write to: what came of it, and the clock that follows the indexing."""
+    """What all of these write to: what came of it, how the indexing goes, and the clock that follows it."""
 
     site: Site
     outcomes: gr.HTML
+    progress: gr.HTML
     timer: gr.Timer
 
     def done(self, work: Callable[[], str], request: gr.Request, *, needs_admin: bool) -> str:
@@ -48,7 +49,7 @@ class _Bench:
 
         def allowed() -> str:
             if needs_admin and not is_admin(request):
-                raise _NotAllowedError("only an administrator may do this; see docs/security.md")
+                raise _NotAllowedError("Only an administrator may do this.")
             said = work()
             if self.site.indexing is not None:
                 self.site.indexing.update()
@@ -57,18 +58,34 @@ class _Bench:
         return attempt(allowed, cards.error_card)
 
 
-def changes(site: Site, room: ChatRoom, table: Refresh) -> None:
-    """Make the part of the library that changes documents; ``table`` shows them."""
-    bench = _Bench(
-        site,
-        gr.HTML("", elem_id="fn-outcomes", apply_default_css=False, js_on_load=None),
-        gr.Timer(LOOK_EVERY, active=False),
-    )
-    _deleting(bench, room)
-    if site.uploads is not None:
-        _uploading(bench, site.uploads)
-    _indexing(bench, table)
-    _trash(bench, room)
+def changes(site: Site, room: ChatRoom, table: Refresh, head: Refresh, above: gr.Column) -> None:
+    """Make the part of the library that changes documents.
+
+    Args:
+        site: what may be done.
+        room: where links are heard.
+        table: shows the documents.
+        head: counts them.
+        above: the place before the table, for what is needed most.
+    """
+    with above:
+        bench = _Bench(
+            site,
+            gr.HTML("", elem_id="fn-outcomes", apply_default_css=False, js_on_load=None),
+            gr.HTML("", elem_id="fn-progress", apply_default_css=False, js_on_load=None),
+            gr.Timer(LOOK_EVERY, active=False),
+        )
+        _deleting(bench, room)
+        if site.uploads is not None:
+            _uploading(bench, site.uploads)
+    with gr.Column(visible=False) as admins:
+        _indexing(bench, table, head)
+        _trash(bench, room)
+
+    def admit(request: gr.Request) -> Any:  # noqa: ANN401 - gradio's updates have no common type
+        return gr.Column(visible=is_admin(request))
+
+    gr.on(None, admit, None, admins, **QUIETLY)  # when the page is loaded
 
 
 def _deleting(bench: _Bench, room: ChatRoom) -> None:
@@ -105,8 +122,9 @@ def _uploading(bench: _Bench, limits: UploadLimits) -> None:
     chosen = gr.File(
         label="Add documents: drop files here, or click to choose them",
         file_count="multiple",
+        show_label=False,
         elem_id="fn-upload",
-        height=120,
+        height=110,
     )
 
     def upload(files: list[str] | None, request: gr.Request) -> tuple[Any, ...]:
@@ -123,11 +141,10 @@ def _uploading(bench: _Bench, limits: UploadLimits) -> None:
     chosen.upload(upload, chosen, [bench.outcomes, chosen, bench.timer], api_visibility="private")
 
 
-def _indexing(bench: _Bench, table: Refresh) -> None:
+def _indexing(bench: _Bench, table: Refresh, head: Refresh) -> None:
     indexing = bench.site.indexing
     if indexing is None:
         return
-    progress = gr.HTML("", elem_id="fn-progress", apply_default_css=False, js_on_load=None)
     again = gr.Button("Read all files again", size="sm")
 
     def rebuild(request: gr.Request) -> tuple[Any, Any]:
@@ -137,13 +154,15 @@ def _indexing(bench: _Bench, table: Refresh) -> None:
         indexing.rebuild()
         return listing.progress(indexing.state), gr.Timer(active=True)
 
-    def look(text: str, status: str, number: int) -> tuple[Any, ...]:
+    def look(text: str, status: str, number: int, request: gr.Request) -> tuple[Any, ...]:
         state = indexing.state
         busy = state.running or bool(state.queued)
-        return listing.progress(state), gr.Timer(active=busy), *table.handler(text, status, number)
+        rows = table.handler(text, status, number, request)
+        return listing.progress(state), gr.Timer(active=busy), *head.handler(request), *rows
 
-    again.click(rebuild, None, [progress, bench.timer], **QUIETLY)
-    bench.timer.tick(look, table.inputs, [progress, bench.timer, *table.outputs], **QUIETLY)
+    again.click(rebuild, None, [bench.progress, bench.timer], **QUIETLY)
+    outputs = [bench.progress, bench.timer, *head.outputs, *table.outputs]
+    bench.timer.tick(look, table.inputs, outputs, **QUIETLY)
 
 
 def _trash(bench: _Bench, room: ChatRoom) -> None:

@@ -22,6 +22,12 @@ MAX_TURNS = 100
 
 MAX_PLACES = 2_000
 
+MOST_SOURCES = 500
+"""A question can be limited to so many documents by name; a glob limits it to any number."""
+
+MOST_CHARACTERS = 1_000
+"""The most of a path that a question is limited to."""
+
 Within = tuple[str, ...] | None
 """The documents that a chat is limited to (paths and globs); None for all."""
 
@@ -139,18 +145,18 @@ def chat_room(site: Site, script: str) -> ChatRoom:
             return
         yield from answers(turn.question, replace(held, editing=turn.number), turn.sources, request)
 
-    def edit(event: gr.EventData, held: Chat, request: gr.Request) -> tuple[Any, Any]:
+    def edit(event: gr.EventData, held: Chat, request: gr.Request) -> tuple[Any, Any, Any]:
         turn = _turn(site, event, held, request)
         if turn is None:
-            return gr.skip(), gr.skip()
-        return replace(held, editing=turn.number), turn.question
+            return replace(held, editing=None), "", news(held)
+        return replace(held, editing=turn.number), turn.question, news(held, editing=str(turn.number))
 
     asked: list[Any] = [
         box.submit(answers, [box, held, within], room.outputs, **QUIETLY),
         log.example_select(pick, [held, within], room.outputs, **QUIETLY),
         acts.retry(again, [held], room.outputs, **QUIETLY),
     ]
-    acts.edit(edit, [held], [held, box], **QUIETLY)
+    acts.edit(edit, [held], [held, box, acts], **QUIETLY)
     acts.stop(_stopped, [held], room.outputs, cancels=asked, **QUIETLY)
     acts.input(_scoped, None, [within, scope], **QUIETLY)
     _verdicts(site, room)
@@ -168,7 +174,7 @@ def responder(site: Site) -> Callable[[str, Chat, Within, gr.Request], Iterator[
     """The handler of a question: first the question with a busy card, then the answer's card."""
 
     def answers(question: str, held: Chat, within: Within, request: gr.Request) -> Iterator[tuple[Any, ...]]:
-        asked = (question or "").strip()
+        asked = (question or "").encode("utf-8", "replace").decode().strip()  # half a pair can't be kept
         if not asked:
             yield gr.skip(), gr.skip(), gr.skip(), gr.skip()
             return
@@ -223,7 +229,8 @@ def _stopped(held: Chat) -> tuple[Any, ...]:
 def _scoped(event: gr.EventData) -> tuple[Within, str]:
     """Limit the chat to the documents that a link names, or to none of them: to all."""
     asked = event._data.get("within") if isinstance(event._data, dict) else None
-    within = tuple(str(each) for each in asked)[:500] if isinstance(asked, list) and asked else None
+    named = [str(each)[:MOST_CHARACTERS] for each in asked[:MOST_SOURCES]] if isinstance(asked, list) else []
+    within = tuple(named) or None
     return within, scope(within)
 
 
@@ -231,8 +238,8 @@ def scope(within: Within) -> str:
     """Which documents are asked, where it is not all of them."""
     if not within:
         return ""
-    shown = "".join(f'<span class="fn-chip">{places.path(each)}</span>' for each in within[:5])
-    more = f" and {len(within) - 5} more" if len(within) > 5 else ""
+    shown = "".join(f'<span class="fn-chip">{places.path(each)}</span>' for each in within[:3])
+    more = f" and {len(within) - 3} more" if len(within) > 3 else ""
     everything = '<a href="#do/within/" role="button">Ask all documents</a>'
     return f'<p class="fn-scope">Asking only in {shown}{more} {everything}</p>'
 
@@ -266,6 +273,7 @@ def _verdicts(site: Site, room: ChatRoom) -> None:
             _given(site, request, turn, good=False, reason=why or "", words=(right or "").strip())
         return gr.Group(visible=False), ""
 
+    room.acts.change(lambda: gr.Group(visible=False), None, panel, **QUIETLY)
     room.acts.like(judge, [room.held], [panel, reason, judged], **QUIETLY)
     send.click(told, [judged, reason, words, room.held], [panel, words], **QUIETLY)
     keep.click(lambda: (gr.Group(visible=False), ""), None, [panel, words], **QUIETLY)

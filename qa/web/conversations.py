@@ -31,8 +31,7 @@ def conversations(site: Site, room: ChatRoom, shown: gr.HTML) -> Refresh:
         return list(chat.messages), chat, "", news(chat)
 
     room.acts.select(choose, [room.held], room.outputs, **QUIETLY)
-    for restart in (fresh.click, room.log.clear):
-        restart(lambda: (*_empty(), viewer.EMPTY), None, [*room.outputs, shown], **QUIETLY)
+    fresh.click(lambda: (*_empty(), viewer.EMPTY), None, [*room.outputs, shown], **QUIETLY)
     with gr.Accordion("This conversation", open=False, elem_id="fn-this"):
         title = gr.Textbox(label="Name", max_lines=1)
         refill = Refresh(_filler(site), [wanted, room.held], [listed, title])
@@ -43,12 +42,13 @@ def conversations(site: Site, room: ChatRoom, shown: gr.HTML) -> Refresh:
     return refill
 
 
-def _filler(site: Site) -> Callable[[str, Chat, gr.Request], tuple[str, str]]:
-    def fill(text: str, held: Chat, request: gr.Request) -> tuple[str, str]:
-        def made() -> tuple[str, str]:
+def _filler(site: Site) -> Callable[[str, Chat, gr.Request], tuple[str, Any]]:
+    def fill(text: str, held: Chat, request: gr.Request) -> tuple[str, Any]:
+        def made() -> tuple[str, Any]:
             found = site.store.conversations(visitor(request), text or "")
-            current = next((each.title for each in found if each.id == held.conversation), "")
-            return _list(found, held.conversation), current
+            current = [each.title for each in found if each.id == held.conversation]
+            named = current[0] if current else gr.skip() if held.conversation else ""
+            return _list(found, held.conversation), named
 
         return attempt(made, lambda reason: (cards.error_card(reason), ""))
 
@@ -130,7 +130,8 @@ def _list(found: Sequence[Conversation], current: str) -> str:
     rows = "".join(
         f"<li{' class=fn-current' if each.id == current else ''}>"
         f'<a href="#do/chat/{quote(each.id, safe="")}" role="button">{escape(each.title)}</a>'
-        f'<span class="fn-where">{escape(each.updated[:10])}, {each.turns}</span></li>'
+        f'<span class="fn-where">{escape(each.updated[:10])}, '
+        f"{each.turns} question{'s' * (each.turns != 1)}</span></li>"
         for each in found
     )
     return f'<ul aria-label="Conversations">{rows}</ul>'

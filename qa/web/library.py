@@ -9,18 +9,17 @@ import gradio as gr
 
 from index import FootnoteError
 from qa.web import cards, listing
+from qa.web.access import is_admin
 from qa.web.changing import changes
-from qa.web.chat import ChatRoom, scope
+from qa.web.chat import MOST_SOURCES, ChatRoom, scope
 from qa.web.places import escape
 from qa.web.site import QUIETLY, Refresh, Site, attempt
 
-MOST_SOURCES = 500
-"""A question can be limited to so many documents by the list; a glob limits it to any number."""
 
-
-def library(site: Site, room: ChatRoom) -> Refresh:
-    """Make the library."""
+def library(site: Site, room: ChatRoom, head: Refresh) -> Refresh:
+    """Make the library; ``head`` tells how many documents there are."""
     page = gr.State(0)
+    above = gr.Column()
     with gr.Row(elem_id="fn-finder"):
         wanted = gr.Textbox(label="Find a document", placeholder="part of its path or title", max_lines=1)
         status = gr.Dropdown(list(listing.CHOICES), value=listing.EVERY, label="Show", filterable=False)
@@ -35,16 +34,17 @@ def library(site: Site, room: ChatRoom) -> Refresh:
         event(_stepped(fill, step), [wanted, status, page], shown, **QUIETLY)
     only.click(_limiter(site), [wanted, status], [room.within, room.scope], **QUIETLY)
     if site.folders:
-        changes(site, room, Refresh(fill, [wanted, status, page], shown))
+        changes(site, room, Refresh(fill, [wanted, status, page], shown), head, above)
     return Refresh(_stepped(fill, 0), [wanted, status, page], shown)
 
 
-def _filler(site: Site) -> Callable[[str, str, int], tuple[Any, ...]]:
-    def fill(text: str, status: str, number: int) -> tuple[Any, ...]:
+def _filler(site: Site) -> Callable[[str, str, int, gr.Request], tuple[Any, ...]]:
+    def fill(text: str, status: str, number: int, request: gr.Request) -> tuple[Any, ...]:
         def made() -> tuple[str, int, int]:
             documents = site.qa.documents()
             found = listing.matching(documents, text or "", status or listing.EVERY)
-            return listing.table(found, len(documents), number, can_delete=bool(site.folders))
+            can_delete = bool(site.folders) and is_admin(request)
+            return listing.table(found, len(documents), number, can_delete=can_delete)
 
         content, at, pages = attempt(made, lambda reason: (cards.error_card(reason), 0, 1))
         more = pages > 1
@@ -58,11 +58,13 @@ def _filler(site: Site) -> Callable[[str, str, int], tuple[Any, ...]]:
     return fill
 
 
-def _stepped(fill: Callable[[str, str, int], tuple[Any, ...]], step: int) -> Callable[..., tuple[Any, ...]]:
+def _stepped(
+    fill: Callable[[str, str, int, gr.Request], tuple[Any, ...]], step: int
+) -> Callable[[str, str, int, gr.Request], tuple[Any, ...]]:
     """A handler that turns the table's pages; a step of 0 goes to the first."""
 
-    def turned(text: str, status: str, number: int) -> tuple[Any, ...]:
-        return fill(text, status, number + step if step else 0)
+    def turned(text: str, status: str, number: int, request: gr.Request) -> tuple[Any, ...]:
+        return fill(text, status, number + step if step else 0, request)
 
     return turned
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from index import DocumentStatus
-from qa.web.indexing import IndexingState
+from qa.web.indexing import IndexingReport, IndexingState
 from qa.web.library_folder import DiskUse, Trashed, Uploaded
 from qa.web.places import escape, link, name, path, span
 
@@ -107,7 +107,7 @@ def progress(state: IndexingState) -> str:
     if state.error:
         return f'<p class="fn-notice" role="alert">{escape(state.error)}</p>'
     if not state.running:
-        return ""
+        return _last(state.report)
     if not state.total:
         return '<p class="fn-progress" role="status">Looking for changes</p>'
     left = f", {_seconds(state.eta)} left" if state.eta is not None else ""
@@ -117,6 +117,17 @@ def progress(state: IndexingState) -> str:
         f"{state.total:,}{rate}{left}</p>"
         f'<progress max="{state.total}" value="{state.done}" aria-label="{escape(state.stage)}"></progress>'
     )
+
+
+def _last(report: IndexingReport | None) -> str:
+    """What the last run came to."""
+    if report is None:
+        return ""
+    files = sum(report.counts.values())
+    moves = {"added": report.added, "changed": report.changed, "removed": report.removed}
+    told = ", ".join(f"{count:,} {what}" for what, count in moves.items() if count) or "nothing changed"
+    at = escape(report.at[11:16])
+    return f'<p class="fn-progress" role="status">{files:,} files read, {told}; {at} UTC</p>'
 
 
 def _seconds(count: float) -> str:
@@ -135,8 +146,9 @@ def trash(trashed: Sequence[Trashed]) -> str:
 
 def disk_use(use: DiskUse) -> str:
     """How much room documents and index take."""
-    parts = [("Documents", use.documents), ("index", use.index), ("trash", use.trash)]
-    return f'<p class="fn-hint">{", ".join(f"{label} {_bytes(size)}" for label, size in parts)}</p>'
+    parts = [("Documents", use.documents), ("index", use.index + use.cache), ("trash", use.trash)]
+    told = ", ".join(f"{label} {_bytes(size)}" for label, size in parts if size >= 1000)
+    return f'<p class="fn-hint">{told}</p>'
 
 
 def _bytes(count: float) -> str:

@@ -22,7 +22,7 @@ from qa.web.library import library
 from qa.web.places import name
 from qa.web.reading import source_viewer
 from qa.web.server import Server, ServerSettings, serve
-from qa.web.site import QUIETLY, Site
+from qa.web.site import QUIETLY, Refresh, Site
 from qa.web.tools import ToolServer
 
 WORKERS = 4
@@ -50,7 +50,7 @@ def build_page(site: Site, programs: api.Programs | None = None) -> gr.Blocks:
                 with gr.Tab("Ask", id="ask"):
                     room = chat_room(site, _script("acts.js"))
                 with gr.Tab("Library", id="library") as shelf:
-                    fill = library(site, room)
+                    fill = library(site, room, Refresh(_header(site.qa), [], [head]))
             with gr.Column(elem_id="fn-right", min_width=320):
                 shown = source_viewer(site, room, _script("viewer.js"))
         with sidebar:
@@ -88,6 +88,15 @@ def start(site: Site, settings: ServerSettings) -> Server:
 
 def _script(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
+
+
+def _header(qa: QA) -> Callable[[gr.Request], tuple[str]]:
+    """The handler that counts the documents anew."""
+
+    def count(request: gr.Request) -> tuple[str]:
+        return (_head(listing.summary(qa.documents()), str(request.username or "")),)
+
+    return count
 
 
 def _greeter(qa: QA) -> Callable[[gr.Request], tuple[str, Any]]:
@@ -155,8 +164,9 @@ def _whose(request: gr.Request) -> str | None:
 def _head(counts: str, user: str = "") -> str:
     """The page's head: what this is, over how many documents, and who is logged in."""
     counted = f'<p class="fn-counts">{counts}</p>' if counts else ""
-    leave = f'<p class="fn-user">{name(user)} <a href="logout">Log out</a></p>' if user else ""
+    theme = '<a class="fn-theme" href="#do/theme/" role="button">Light or dark</a>'
+    leave = f'{name(user)} <a href="logout">Log out</a> ' if user else ""
     return (
         "<h1>Footnote</h1><p>Answers in the documents\N{RIGHT SINGLE QUOTATION MARK} own words, "
-        f"or none at all.</p>{counted}{leave}"
+        f"or none at all.</p>{counted}<p class='fn-user'>{leave}{theme}</p>"
     )

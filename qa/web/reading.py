@@ -59,13 +59,15 @@ def _steps(site: Site, wanted: Wanted, held: Chat) -> Iterator[str]:
         place=place,
         title=known.title if known else around.title if around else _title(qa, place.source),
         found_at=known.where if known else places.where(around) if around else "",
-        marks=held.places_in(place.source),
+        marks=[each for each in held.places_in(place.source) if each.key_start < each.key_end],
         has_original=site.originals and "!/" not in place.source,
     )
     notice = ""
     number = wanted.page or _page(known, around)
     if number is not None and _is_paper(place.source):
         opened = replace(opened, has_pages=True)
+        if wanted.page not in (None, _page(known, around)):
+            opened = replace(opened, found_at=f"page {wanted.page}")
         if not wanted.as_text:
             try:
                 yield from _paper(qa, opened, number)

@@ -7,7 +7,7 @@ const CONTROLS = 'a[href="#back"], a[href="#close"], a[href^="#zoom/"]';
 const ZOOMS = [0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];
 
 let origin = null; // the link that was followed, to return to
-let zoom = 2;
+let zoom = null; // until it is chosen: a page fills the width, on a phone twice that
 let settled = ""; // what the viewer was last moved to
 
 const isNarrow = () => window.matchMedia("(max-width: 900px)").matches;
@@ -44,12 +44,14 @@ function close() {
   back();
 }
 
+const magnified = () => ZOOMS[zoom ?? (isNarrow() ? 5 : 2)];
+
 function magnify(step) {
-  zoom = Math.min(ZOOMS.length - 1, Math.max(0, zoom + step));
+  zoom = Math.min(ZOOMS.length - 1, Math.max(0, (zoom ?? (isNarrow() ? 5 : 2)) + step));
   const desk = element.querySelector(".fn-desk");
   if (!desk) return;
   const middle = (desk.scrollTop + desk.clientHeight / 2) / desk.scrollHeight;
-  desk.style.setProperty("--fn-zoom", ZOOMS[zoom]);
+  desk.style.setProperty("--fn-zoom", magnified());
   desk.scrollTop = middle * desk.scrollHeight - desk.clientHeight / 2;
 }
 
@@ -77,16 +79,22 @@ function settle() {
   element.removeAttribute("aria-busy");
   if (!shown) return;
   const desk = shown.querySelector(".fn-desk");
-  if (desk) desk.style.setProperty("--fn-zoom", ZOOMS[zoom]);
+  if (desk) desk.style.setProperty("--fn-zoom", magnified());
   const page = (shown.querySelector(".fn-paper img") || {}).alt || "";
   const state = shown.dataset.place + page;
-  if (settled && state.startsWith(settled)) return; // the picture of a page whose marks are shown already
+  const isNew = !settled || !state.startsWith(settled); // else it is the picture of a page with its marks
   settled = state;
   const scrolled = desk || shown.querySelector(".fn-text");
   const place =
     scrolled.querySelector(".fn-key") || scrolled.querySelector(".fn-context");
   const offset = place ? place.getBoundingClientRect().top - scrolled.getBoundingClientRect().top : 0;
   scrolled.scrollTop += offset - scrolled.clientHeight / 3;
+  if (place && desk) {
+    const mark = place.getBoundingClientRect();
+    const around = scrolled.getBoundingClientRect();
+    scrolled.scrollLeft += mark.left + mark.width / 2 - around.left - around.width / 2;
+  }
+  if (!isNew) return;
   shown.querySelector("h2").focus({ preventScroll: true });
   if (isNarrow()) element.scrollIntoView({ block: "start" });
 }

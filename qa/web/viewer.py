@@ -196,6 +196,8 @@ def _cells(lines: Sequence[str]) -> list[list[str]]:
 
 def window(text: str, place: Place, reach: int = WINDOW) -> tuple[int, int]:
     """The part of ``text`` to show: ``reach`` characters around ``place``, cut at line ends."""
+    if len(text) <= 2 * reach:
+        return 0, len(text)
     first = max(0, place.context_start - reach)
     last = min(len(text), place.context_end + reach)
     if first > 0:
