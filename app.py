@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 DEFAULT_FOLDER = Path("seeds")
 MEGABYTE = 1_000_000
+EVERYONES = 20
+"""All visitors together may upload so many times what one may."""
 
 ACCESS, DOCUMENTS = "Who may come in", "What may be done"
 
@@ -149,7 +151,9 @@ def serve(
             from qa.web.store import Store
 
             changing = bool(folders) and not read_only
-            limits = UploadLimits(max_upload * MEGABYTE, quota=Quota(kept, quota * MEGABYTE, 0))
+            limits = UploadLimits(
+                max_upload * MEGABYTE, quota=Quota(kept, quota * MEGABYTE, EVERYONES * quota * MEGABYTE)
+            )
             indexing = Indexing(folders, qa.index_dir, follow=watch) if folders else None
             site = Site(
                 qa=qa,

@@ -141,10 +141,10 @@ def asked_together(address: str, process: psutil.Process, minutes: float) -> dic
     over = time.monotonic() + minutes * 60
 
     def user() -> None:
-        number = 0
+        number, visit = 0, uuid.uuid4().hex
         while time.monotonic() < over:
             started = time.perf_counter()
-            problem = _asked(address, function, QUESTIONS[number % len(QUESTIONS)])
+            problem = _asked(address, function, visit, QUESTIONS[number % len(QUESTIONS)])
             taken.append(time.perf_counter() - started)
             if problem:
                 errors.append(problem)
@@ -172,9 +172,8 @@ def _is_submit(dependency: dict[str, Any], config: dict[str, Any]) -> bool:
     return any(target[0] in boxes and target[1] == "submit" for target in dependency["targets"])
 
 
-def _asked(address: str, function: int, question: str) -> str:
+def _asked(address: str, function: int, visit: str, question: str) -> str:
     """Ask as the page does: join the queue, and read its events to the end. Returns what went wrong."""
-    visit = uuid.uuid4().hex
     request = urllib.request.Request(
         f"{address}gradio_api/queue/join",
         json.dumps({"fn_index": function, "data": [question, None, None], "session_hash": visit}).encode(),

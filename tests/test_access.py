@@ -16,7 +16,7 @@ from qa import __main__ as commands
 from qa import users as users_module
 from qa.users import UsersError, read_users, user_line
 from qa.web import access
-from qa.web.access import Quota, QuotaError, RateError, RateLimit
+from qa.web.access import Allowance, Quota, QuotaError, RateError, RateLimit
 from qa.web.login import Attempts
 
 PASSWORD = "correct horse"
@@ -178,6 +178,19 @@ def test_failures_of_a_name_slow_down_more_and_more_but_end():
     assert attempts.begin("anna", "10.0.0.1") == 0
 
 
+def test_a_success_makes_nobody_wait_longer():
+    now = [0.0]
+    attempts = Attempts(lambda: now[0])
+    for number in range(5):
+        assert attempts.begin(f"name{number}", "10.0.0.1") == 0
+    now[0] = 4.0
+    assert attempts.begin("another", "10.0.0.1") == pytest.approx(1)
+    now[0] = 5.0
+    assert attempts.begin("me", "10.0.0.1") == 0
+    attempts.succeed("me", "10.0.0.1")
+    assert attempts.begin("another", "10.0.0.1") == 0
+
+
 def test_failures_of_an_address_count_for_all_names_and_an_own_login_does_not_clear_them():
     attempts = Attempts(lambda: 0.0)
     for number in range(5):
@@ -290,6 +303,37 @@ def test_a_user_may_keep_so_much_and_gets_it_back(tmp_path):
     assert (again.used("user:anna"), again.used("user:bert")) == (0, 8_000_000)
     again.give_back("user:bert", 99_000_000)
     assert again.used("user:bert") == 0
+
+
+def test_without_logins_a_network_may_keep_so_much(tmp_path):
+    quota = Quota(tmp_path, per_user=10, total=60)
+    for number in range(Quota.NETWORK):
+        quota.take((f"visitor:{number}", "network:10.0.0.1"), 10)
+    with pytest.raises(QuotaError, match="your network has used up"):
+        quota.take(("visitor:x", "network:10.0.0.1"), 1)
+    quota.give_back(("visitor:0", "network:10.0.0.1"), 10)
+    quota.take(("visitor:x", "network:10.0.0.1"), 10)
+    quota.take(("visitor:x2", "network:10.0.0.2"), 10)  # the total counts every byte once
+    with pytest.raises(QuotaError, match="for everyone's uploads"):
+        quota.take("user:anna", 1)
+
+
+def test_who_pays_is_the_visitor_and_without_a_login_the_network():
+    scope = {"type": "http", "client": ("2001:db8::1", 1), "headers": []}
+    assert access.payers(Request({**scope, access.VISITOR: "user:anna"})) == ("user:anna",)
+    named = access.payers(Request({**scope, access.VISITOR: "visitor:a"}))
+    assert named == ("visitor:a", "network:2001:db8::/64")
+
+
+def test_bytes_an_hour_come_back_bit_by_bit():
+    now = [0.0]
+    allowance = Allowance(100, lambda: now[0])
+    assert allowance.take(("a", "net"), 60) == 0
+    assert allowance.take(("b", "net"), 60) == pytest.approx(720)
+    assert allowance.take(("c", "other"), 100) == 0
+    now[0] += 720
+    assert allowance.take(("b", "net"), 60) == 0
+    assert allowance.take(("b",), 41) > 0
 
 
 def test_uploads_at_once_do_not_overrun_the_quota(tmp_path):

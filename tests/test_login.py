@@ -97,7 +97,7 @@ def test_without_a_login_a_browser_is_led_to_it_and_a_program_told(locked):
         "/gradio_api/startup-events",
     ]
     assert {path: get(locked, path).status for path in paths} == dict.fromkeys(paths, 401)
-    for path in ("queue/join", "call/who", "run/who", "cancel", "reset", "component_server"):
+    for path in ("queue/join", "call/who", "run/who", "cancel", "reset"):
         assert send(locked, "POST", f"/gradio_api/{path}", "{}", **JSON).status == 401
 
 
@@ -113,8 +113,20 @@ def test_a_user_logs_in_asks_and_logs_out(locked):
         get(locked, "/logout", Cookie=cookie, Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate").status
         == 403
     )
-    assert get(locked, "/logout", Cookie=cookie).status == 303
+    assert get(locked, "/logout", Cookie=cookie).status == 403
+    assert get(locked, "/logout", Cookie=cookie, Referer="http://evil.example/").status == 403
+    assert get(locked, "/config", Cookie=cookie).status == 200
+    assert get(locked, "/logout", Cookie=cookie, Referer=locked.address).status == 303
     assert get(locked, "/config", Cookie=cookie).status == 401
+    again = cookie_of(log_in(locked))
+    assert get(locked, "/logout", Cookie=again, Sec_Fetch_Site="same-origin").status == 303
+    assert get(locked, "/config", Cookie=again).status == 401
+
+
+@pytest.mark.parametrize("credentials", ["\xff\xfe", "YW5uYTo\xe9", "====", "/w=="])
+def test_credentials_that_are_none_let_nobody_in(locked, credentials, caplog):
+    assert get(locked, "/config", Authorization=f"Basic {credentials}").status == 401
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize(

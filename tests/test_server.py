@@ -5,14 +5,17 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import shutil
 import socket
 import ssl
 import subprocess
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import quote, urlsplit
 
+import gradio as gr
 import pytest
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -21,7 +24,9 @@ from index import FootnoteError, UsageError
 from qa import users as users_module
 from qa.users import read_users
 from qa.web import access
-from qa.web.server import ServerSettings, serve
+from qa.web import server as server_module
+from qa.web.server import FILES_AT_ONCE, ServerSettings, serve
+from qa.web.tabs import NEW_A_MINUTE, WAITING_EACH, WAITING_NETWORK
 from tests.tiny_page import JSON, LIMIT, LINES, Reply, ask, cookie_of, get, log_in, send, tiny, upload
 
 
@@ -267,6 +272,7 @@ CLOSED = [
     "/gradio_api/custom_component/x/client/y/z.js",
     "/gradio_api/deep_link?session_hash=x",
     "/gradio_api/vibe-code",
+    "/gradio_api/component_server",
     "/gradio_api/runs",
     "/gradio_api/dev/reload",
     "/gradio_api/token",
@@ -320,6 +326,188 @@ def test_an_upload_is_bounded_and_its_visitors_own(running):
         assert stranger.status == 403, way
     given = get(running, f"/gradio_api/file={path}", Cookie=mine).headers
     assert "sandbox" in given["content-security-policy"]
+
+
+def test_uploads_are_bounded_in_an_hour_and_by_the_disk(upload_folder, monkeypatch):
+    with serve(tiny(), ServerSettings(port=0, max_upload=LIMIT)) as server:
+        statuses = [upload(server, b"x" * LIMIT).status for _ in range(FILES_AT_ONCE + 25)]
+        assert statuses[:FILES_AT_ONCE] == [200] * FILES_AT_ONCE
+        assert statuses[-1] == 429
+    with serve(tiny(), ServerSettings(port=0, max_upload=LIMIT)) as server:
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=100))
+        assert upload(server).status == 507
+
+
+# Files that are named in requests
+
+
+def mine() -> str:
+    return f"{access.COOKIE}={access.new_cookie()}"
+
+
+def join(server, value, cookie: str, tab: str, function: int = -1, **body) -> Reply:
+    """Post an event as the page does: to the function of the upload, or that of the API."""
+    names = json.loads(get(server, "/config").body)["dependencies"]
+    number = function if function >= 0 else next(d["id"] for d in names if d["api_name"] == "who")
+    asked = {"fn_index": number, "session_hash": tab, "data": [value], **body}
+    return send(server, "POST", "/gradio_api/queue/join", json.dumps(asked), Cookie=cookie, **JSON)
+
+
+def heard(server, cookie: str, tab: str) -> str:
+    return get(server, f"/gradio_api/queue/data?session_hash={tab}", Cookie=cookie).body
+
+
+def file_data(path: str, **more) -> dict:
+    return {"path": path, "meta": {"_type": "gradio.FileData"}, **more}
+
+
+@pytest.fixture
+def secret(tmp_path):
+    path = tmp_path / "secret.txt"
+    path.write_text("a secret of the server")
+    return str(path)
+
+
+def test_gradio_itself_checks_the_paths_of_files(upload_folder, secret, monkeypatch, capfd):
+    monkeypatch.setattr(server_module, "Bodies", lambda app, *_: app)
+    with serve(tiny(), ServerSettings(port=0, max_upload=LIMIT)) as server:
+        for function in (1, -1):  # the upload's, and the API's
+            cookie, tab = mine(), f"g{function}"
+            value = [file_data(secret)] if function == 1 else file_data(secret)
+            assert join(server, value, cookie, tab, function).status == 200
+            told = heard(server, cookie, tab)
+            assert '"success":false' in told
+    assert not list(upload_folder.rglob("secret.txt"))
+    assert "not uploaded by a user" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/x", "https://example.org/x", "file:///etc/passwd"])
+def test_no_address_is_fetched_for_a_request(running, address):
+    cookie = mine()
+    (path,) = json.loads(upload(running, Cookie=cookie).body)
+    for value in (file_data(address), file_data(path, url=address), {"url": address, "meta": {}}):
+        assert join(running, value, cookie, "t1").status == 403
+
+
+def test_a_file_of_the_server_is_read_for_nobody(running, secret, upload_folder):
+    cookie = mine()
+    inside = upload_folder / "inside.txt"
+    inside.write_text("made by somebody else")
+    for path in (secret, str(inside), "/etc/passwd", "~/x", "", "\0", "C:\\x", "\\\\host\\share"):
+        wrong = file_data(path)
+        for value in (wrong, [wrong], {"a": [{"b": wrong}]}, {"path": path, "meta": None}):
+            assert join(running, value, cookie, "t1").status == 403, value
+        assert join(running, "x", cookie, "t1", event_data={"file": wrong}).status == 403
+        assert join(running, [wrong], cookie, "t1", function=1).status == 403  # any function
+        for way in ("call/who", "call/v2/who", "run/who"):
+            body = json.dumps({"data": [wrong], "question": wrong})
+            asked = send(running, "POST", f"/gradio_api/{way}", body, Cookie=cookie, **JSON)
+            assert asked.status == 403, way
+    assert get(running, f"/gradio_api/file={inside}", Cookie=cookie).status == 403
+    utf16 = json.dumps({"data": [file_data(secret)]}).encode("utf-16")
+    assert send(running, "POST", "/gradio_api/call/who", utf16, **JSON).status == 403
+
+
+def test_an_own_upload_reaches_its_function_and_anothers_does_not(running):
+    cookie, stranger = mine(), mine()
+    (path,) = json.loads(upload(running, b"12345", Cookie=cookie).body)
+    found = json.loads(get(running, "/config").body)["dependencies"]
+    number = next(d["id"] for d in found if d["targets"][0][1] == "upload")
+    value = [file_data(path, url=f"{running.address}gradio_api/file={path}", orig_name="a.txt")]
+    assert join(running, value, stranger, "theirs", number).status == 403
+    assert join(running, value, cookie, "own", number).status == 200
+    assert "5 bytes" in heard(running, cookie, "own")
+
+
+def test_a_program_without_cookies_may_name_what_it_has_uploaded(running):
+    (path,) = json.loads(upload(running, b"12345").body)
+    body = json.dumps({"data": [file_data(path)]})
+    assert send(running, "POST", "/gradio_api/call/who", body, **JSON).status == 200
+    assert send(running, "POST", "/gradio_api/call/who", body, Cookie=mine(), **JSON).status == 403
+
+
+# Bodies, tabs and the queue
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "no json",
+        "[]",
+        '{"data": ' + "[" * 100_000 + "]" * 100_000 + "}",
+        '{"data": ' + "[" * 70 + "]" * 70 + "}",
+        '{"data": [1e400], "session_hash": "a"}',
+        '{"data": [NaN], "session_hash": "a"}',
+        '{"data": [' + "9" * 5_000 + '], "session_hash": "a"}',
+        '{"fn_index": -1, "data": [], "session_hash": "a"}',
+        '{"fn_index": 99999, "data": [], "session_hash": "a"}',
+        '{"fn_index": 1.5, "data": [], "session_hash": "a"}',
+        '{"fn_index": 0, "data": [], "session_hash": ["a"]}',
+        '{"fn_index": 0, "data": [], "session_hash": "a/../b"}',
+    ],
+    ids=range(13),
+)
+def test_a_body_that_is_no_event_is_answered_with_400(running, body, caplog):
+    assert send(running, "POST", "/gradio_api/queue/join", body, **JSON).status == 400
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("way", ["call/none", "call/v2/none", "run/none", "call/", "call/v2", "call/who/x"])
+def test_a_function_that_there_is_not_is_answered_with_404(running, way, caplog):
+    assert send(running, "POST", f"/gradio_api/{way}", '{"data": []}', **JSON).status == 404
+    assert caplog.text == ""
+
+
+def test_a_tab_is_its_visitors(running):
+    cookie, stranger = mine(), mine()
+    assert join(running, "x", cookie, "bound").status == 200
+    assert join(running, "x", stranger, "bound").status == 403
+    assert get(running, "/gradio_api/queue/data?session_hash=bound", Cookie=stranger).status == 403
+    assert get(running, "/gradio_api/queue/data?session_hash=z&session_hash=bound").status == 400
+    assert get(running, "/gradio_api/heartbeat/bound", Cookie=stranger).status == 403
+    cancel = json.dumps({"session_hash": "bound", "fn_index": 0, "event_id": "x"})
+    assert send(running, "POST", "/gradio_api/cancel", cancel, Cookie=stranger, **JSON).status == 403
+    assert "process_completed" in heard(running, cookie, "bound")
+
+
+def test_new_tabs_are_bounded_and_calls_keep_no_state(upload_folder):
+    blocks = tiny()
+    with serve(blocks, ServerSettings(port=0)) as server:
+        cancel = '{"session_hash": "t%d", "fn_index": 0, "event_id": "x"}'
+        statuses = [
+            send(server, "POST", "/gradio_api/cancel", cancel % number, Cookie=mine(), **JSON).status
+            for number in range(NEW_A_MINUTE + 20)
+        ]
+        assert statuses[:NEW_A_MINUTE] == [200] * NEW_A_MINUTE
+        assert 429 in statuses
+        assert send(server, "POST", "/gradio_api/cancel", cancel % 1, **JSON).status == 403  # another's still
+        for _ in range(5):
+            ask(server)
+        assert len(blocks.state_holder.session_data) <= 1
+
+
+def test_nobody_fills_the_queue_for_all(upload_folder):
+    going = threading.Event()
+    with gr.Blocks(analytics_enabled=False) as blocks:
+        box = gr.Textbox()
+        box.submit(lambda text: going.wait(20) and text, box, box, api_name="slow")
+    with serve(blocks.queue(), ServerSettings(port=0)) as server:
+
+        def call(cookie: str) -> Reply:
+            return send(server, "POST", "/gradio_api/call/slow", '{"data": ["x"]}', Cookie=cookie, **JSON)
+
+        try:
+            cookie = mine()
+            statuses = [call(cookie).status for _ in range(WAITING_EACH + 4)]
+            assert statuses[:WAITING_EACH] == [200] * WAITING_EACH
+            refused = call(cookie)
+            assert refused.status == 429
+            assert "waiting" in json.loads(refused.body)["detail"]
+            assert call(mine()).status == 200
+            assert [call(mine()).status for _ in range(WAITING_NETWORK)][-1] == 429
+        finally:
+            going.set()
 
 
 def test_a_foreign_upload_folder_is_refused(monkeypatch, tmp_path):

@@ -64,7 +64,7 @@ def test_other_tabs_and_tabs_without_an_end_do_not_wait(streams):
     assert join(streams, "c") < 0.5 * OVERTAKING
 
 
-@pytest.mark.parametrize("body", [b"", b"no json", b"[]", b'{"session_hash": 5}'])
+@pytest.mark.parametrize("body", [b"", b"no json", b"[]", b'{"session_hash": 5}', b"[" * 100_000])
 def test_what_is_no_event_is_passed_on(streams, body):
     ends(streams, "a")
     assert passed("/gradio_api/queue/join", b"", body, b"{}", streams) < 0.5 * OVERTAKING

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import threading
 import time
 import unicodedata
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -26,7 +28,7 @@ from qa.web.library_folder import (
     trash,
     trash_dir,
 )
-from qa.web.library_folder.uploads import NAME_BYTES, numbered, safe_name
+from qa.web.library_folder.uploads import NAME_BYTES, RESERVE, numbered, safe_name
 
 from .conftest import write_files
 
@@ -207,6 +209,14 @@ def test_a_quota_counts_what_is_kept_and_nothing_else(folder: Path, tmp_path: Pa
     (again,) = save_uploads([folder], [("a.txt", one)], limits, "ben")
     assert (again.outcome, quota.used("ben")) == ("already there", 0)
     assert list(uploads(folder)) == ["a.txt"]
+
+
+def test_an_upload_leaves_some_of_the_disk_free(folder: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=RESERVE))
+    (file,) = sent(tmp_path, b"12345")
+    (done,) = save_uploads([folder], [("a.txt", file)])
+    assert (done.outcome, done.reason) == ("refused", "the disk is almost full; tell whoever runs Footnote")
+    assert list(uploads(folder)) == []
 
 
 def test_supported_types():

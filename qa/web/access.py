@@ -20,6 +20,7 @@ from index import FootnoteError
 COOKIE = "footnote_visitor"
 COOKIE_AGE = 365 * 24 * 3600
 VISITOR, USER, IS_ADMIN = "footnote.visitor", "footnote.user", "footnote.admin"
+IS_NEW = "footnote.new"
 """Keys of a request's ASGI scope, set by the server; no client can."""
 
 MAX_BUCKETS = 20_000
@@ -74,8 +75,32 @@ def may_see_all(request: Any) -> bool:  # noqa: ANN401 - gradio's request or sta
 
 def address(request: Any) -> str:  # noqa: ANN401 - gradio's request or starlette's
     """The network address that asks; behind a trusted proxy, the one that the proxy names."""
-    client = _scope(request).get("client")
+    return address_of(_scope(request))
+
+
+def address_of(scope: Mapping[str, Any]) -> str:
+    """The same of an ASGI scope."""
+    client = scope.get("client")
     return str(client[0]) if client else ""
+
+
+def holder(scope: Mapping[str, Any]) -> str:
+    """Whose a tab or an upload becomes: the visitor's, or the network's of who brings no cookie back.
+
+    Programs often keep no cookies, and are somebody new with every request.
+    """
+    if scope.get(IS_NEW):
+        return f"address:{network(address_of(scope))}"
+    return str(scope.get(VISITOR, ""))
+
+
+def payers(request: Any, who: str = "") -> tuple[str, ...]:  # noqa: ANN401 - a request or an ASGI scope
+    """On whose account something is: the visitor's (or ``who``), and without a login their network's, too."""
+    scope = request if isinstance(request, Mapping) else _scope(request)
+    who = who or (str(scope.get(VISITOR, "")) if scope is request else visitor(request))
+    if who.startswith("user:") or not address_of(scope):
+        return (who,)
+    return who, f"network:{network(address_of(scope))}"
 
 
 def new_cookie() -> str:
@@ -182,12 +207,47 @@ def seconds(wait: float) -> str:
 # How much
 
 
+class Allowance:
+    """So many bytes an hour for each name. Thread-safe; what was used comes back bit by bit."""
+
+    HOUR = 3_600.0
+
+    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """Allow ``most`` bytes an hour, or at once."""
+        self.most = most
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._used: OrderedDict[str, tuple[float, float]] = OrderedDict()  # bytes, and when
+
+    def take(self, names: tuple[str, ...], size: int) -> float:
+        """Count ``size`` for all names; 0 if it fits, else the seconds to wait, and nothing is counted."""
+        now = self._clock()
+        with self._lock:
+            used = {name: self._still_used(name, now) for name in names}
+            over = max(used.values()) + size - self.most
+            if over > 0:
+                return max(1.0, over * self.HOUR / self.most) if self.most else self.HOUR
+            for name in names:
+                self._used[name] = (used[name] + size, now)
+                self._used.move_to_end(name)
+            while len(self._used) > MAX_BUCKETS:
+                self._used.popitem(last=False)
+        return 0.0
+
+    def _still_used(self, name: str, now: float) -> float:
+        used, then = self._used.get(name, (0.0, now))
+        return max(0.0, used - (now - then) * self.most / self.HOUR)
+
+
 class Quota:
     """How many bytes each user has uploaded, kept in ``FOLDER/quota.sqlite``.
 
     Thread-safe, and safe beside another process. What lies in the uploads folder does not say whose
-    it is, so what is uploaded and deleted must be counted here.
+    it is, so what is uploaded must be counted here; that a document is deleted gives nothing back.
     """
+
+    NETWORK = 5
+    """So many visitors' bytes may come from one network, where nobody logs in (`payers`)."""
 
     def __init__(self, folder: Path, per_user: int, total: int) -> None:
         """Limits in bytes; 0 is no limit. The folder is made when it is first needed."""
@@ -195,30 +255,39 @@ class Quota:
         self.total = total
         self._path = folder / "quota.sqlite"
 
-    def take(self, user: str, size: int) -> None:
-        """Count ``size`` bytes more for ``user`` (as `visitor` names them).
+    def take(self, user: str | tuple[str, ...], size: int) -> None:
+        """Count ``size`` bytes more for ``user``: as `visitor` names them, or all that `payers` names.
 
         Raises:
             QuotaError: they are more than are left; nothing is counted.
         """
         with self._writing() as database:
-            mine, everyones = _used(database, user)
+            names = _names(user)
+            mine, everyones = _used(database, names[0])
             if self.per_user and mine + size > self.per_user:
                 raise QuotaError(
                     f"{megabytes(size)} don't fit: of your {megabytes(self.per_user)} for uploads "
-                    f"{megabytes(self.per_user - mine)} are left; delete some first"
+                    f"{megabytes(self.per_user - mine)} are left; ask whoever runs Footnote for more"
+                )
+            most = self.per_user * self.NETWORK
+            if most and any(_used(database, name)[0] + size > most for name in names[1:]):
+                raise QuotaError(
+                    f"{megabytes(size)} don't fit: your network has used up its {megabytes(most)} for "
+                    "uploads; ask whoever runs Footnote for more"
                 )
             if self.total and everyones + size > self.total:
                 raise QuotaError(
                     f"{megabytes(size)} don't fit: of the {megabytes(self.total)} for everyone's uploads "
                     f"{megabytes(self.total - everyones)} are left; ask whoever runs Footnote for more"
                 )
-            _add(database, user, size)
+            for name in names:
+                _add(database, name, size)
 
-    def give_back(self, user: str, size: int) -> None:
-        """Count ``size`` bytes less, at least 0 remaining: a file was deleted, or was not kept."""
+    def give_back(self, user: str | tuple[str, ...], size: int) -> None:
+        """Count ``size`` bytes less, at least 0 remaining: a file was not kept."""
         with self._writing() as database:
-            _add(database, user, -size)
+            for name in _names(user):
+                _add(database, name, -size)
 
     def used(self, user: str) -> int:
         """The bytes that are counted for ``user``."""
@@ -245,9 +314,16 @@ class Quota:
             ) from error
 
 
+def _names(user: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (user,) if isinstance(user, str) else user
+
+
 def _used(database: sqlite3.Connection, user: str) -> tuple[int, int]:
+    """What ``user`` has used, and all of them; networks' bytes are their visitors' once more."""
     mine, everyones = database.execute(
-        "SELECT coalesce(sum(bytes) FILTER (WHERE user = ?), 0), coalesce(sum(bytes), 0) FROM used", (user,)
+        "SELECT coalesce(sum(bytes) FILTER (WHERE user = ?), 0), "
+        "coalesce(sum(bytes) FILTER (WHERE user NOT LIKE 'network:%'), 0) FROM used",
+        (user,),
     ).fetchone()
     return int(mine), int(everyones)
 

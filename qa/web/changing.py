@@ -14,7 +14,7 @@ import gradio as gr
 
 from index import FootnoteError, SourceNotFoundError
 from qa.web import cards, listing
-from qa.web.access import is_admin, visitor
+from qa.web.access import is_admin, payers
 from qa.web.chat import ChatRoom
 from qa.web.library_folder import (
     UploadLimits,
@@ -133,7 +133,7 @@ def _uploading(bench: _Bench, limits: UploadLimits) -> None:
         named = [(Path(file).name, Path(file)) for file in files]
 
         def saved() -> str:
-            return listing.uploaded(save_uploads(bench.site.folders, named, limits, visitor(request)))
+            return listing.uploaded(save_uploads(bench.site.folders, named, limits, payers(request)))
 
         said = bench.done(saved, request, needs_admin=False)
         return said, gr.File(value=None), gr.Timer(active=True)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from index import FootnoteError
 from qa.web import access, guard
+from qa.web.library_folder.uploads import RESERVE
 
 INLINE = {
     ".pdf": "application/pdf",
@@ -65,14 +68,17 @@ def original_route(find: Callable[[str], Path | None]) -> Callable[[Request], Re
 class OwnUploads:
     """Gives a visitor's upload to nobody else, as long as the server remembers whose it is.
 
-    Gradio keeps it under a path that can't be guessed, and gives it to everyone who knows the path.
+    Gradio keeps it under a path that can't be guessed, and gives it to everyone who knows the path. What
+    else lies there, and what was uploaded before the server began, is given to nobody.
     """
 
     MAX_FILES = 50_000
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Pass on to ``app``."""
+    def __init__(self, app: ASGIApp, folder: Path, an_hour: int) -> None:
+        """Pass on to ``app``; a visitor may upload ``an_hour`` bytes an hour into ``folder``."""
         self.app = app
+        self._folder = folder
+        self._allowance = access.Allowance(an_hour)
         self._owners: OrderedDict[str, set[str]] = OrderedDict()  # used in the event loop only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,18 +86,34 @@ class OwnUploads:
         path = scope.get("path", "")
         if path == guard.OpenRoutes.UPLOAD:
             await self._upload(scope, receive, send)
-        elif path.startswith(guard.OpenRoutes.FILE) and not self._may_read(scope):
-            answer = PlainTextResponse("This is another visitor's upload.\n", status_code=403)
-            await answer(scope, receive, send)
+        elif path.startswith(guard.OpenRoutes.FILE) and not self.is_own(
+            path.removeprefix(guard.OpenRoutes.FILE), access.holder(scope)
+        ):
+            await guard.refuse(403, "This is no upload of yours.")(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
-    def _may_read(self, scope: Scope) -> bool:
-        name = scope["path"].removeprefix(guard.OpenRoutes.FILE)
-        owners = self._owners.get(os.path.realpath(name))
-        return owners is None or scope.get(access.VISITOR) in owners
+    def is_own(self, path: str, who: str) -> bool:
+        """Whether ``path``, spelled as gradio has named it, is an upload of ``who`` (`access.holder`)."""
+        return who in self._owners.get(path, ())
+
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        """Why an upload may not begin: what its sender has left, or the disk, is too little."""
+        told = Headers(scope=scope).get("content-length", "")
+        if not (told.isascii() and told.isdigit()):
+            return 411, "An upload must say how many bytes it has."
+        size = int(told)
+        if shutil.disk_usage(self._folder).free < RESERVE + 2 * size:  # it is copied when it is saved
+            return 507, "The disk is almost full; tell whoever runs Footnote."
+        if wait := self._allowance.take(access.payers(scope, access.holder(scope)), size):
+            most = access.megabytes(self._allowance.most)
+            return 429, f"{most} an hour may be uploaded; try again in {access.seconds(wait)}."
+        return None
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (refusal := self._refusal(scope)) is not None:
+            await guard.refuse(*refusal)(scope, receive, send)
+            return
         answer: list[bytes] = []
         status = 0
 
@@ -102,7 +124,7 @@ class OwnUploads:
             else:
                 answer.append(message.get("body", b""))
                 if status == 200 and not message.get("more_body"):
-                    self._note(b"".join(answer), str(scope.get(access.VISITOR, "")))
+                    self._note(b"".join(answer), access.holder(scope))
             await send(message)
 
         plain = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
@@ -111,6 +133,6 @@ class OwnUploads:
     def _note(self, answer: bytes, who: str) -> None:
         """Note whose the files are that gradio has named in its answer to an upload."""
         for name in json.loads(answer):
-            self._owners.setdefault(os.path.realpath(name), set()).add(who)
+            self._owners.setdefault(name, set()).add(who)
         while len(self._owners) > self.MAX_FILES:
             self._owners.popitem(last=False)

@@ -233,6 +233,9 @@ class SameSite:
                 return True
             return not changes and headers.get("sec-fetch-mode") == "navigate"
         origin = headers.get("origin")
+        if scope["method"] in SAFE_METHODS and changes and origin is None:
+            # A link's click names no origin, and where the page came by http, no site: see where from.
+            origin = headers.get("referer", "")
         return origin is None or not changes or _netloc(origin) == headers.get("host", "").lower()
 
 
@@ -250,7 +253,7 @@ class OpenRoutes:
         "/config /theme.css /manifest.json /favicon.ico /gradio_api/theme.css /gradio_api/info "
         "/gradio_api/openapi.json /gradio_api/app_id /gradio_api/startup-events /gradio_api/login_check "
         "/gradio_api/queue/join /gradio_api/queue/data /gradio_api/queue/status /gradio_api/cancel "
-        "/gradio_api/reset /gradio_api/component_server".split()
+        "/gradio_api/reset".split()
     )
     BELOW = (
         "/assets/",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import html
@@ -92,7 +91,8 @@ class Attempts:
         """Begin with no failures."""
         self._clock = clock
         self._lock = threading.Lock()
-        self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()  # how many, and the last
+        # How many there were, the last, and the one before.
+        self._failures: OrderedDict[str, tuple[int, float, float]] = OrderedDict()
 
     def begin(self, name: str, address: str) -> float:
         """Count an attempt as failed until `succeed` says otherwise; or the seconds to wait before it.
@@ -105,7 +105,8 @@ class Attempts:
             wait = max(self._wait(key, now) for key in keys)
             if wait <= 0:
                 for key in keys:
-                    self._failures[key] = (self._count(key, now) + 1, now)
+                    before = self._failures.get(key, (0, now, now))[1]
+                    self._failures[key] = (self._count(key, now) + 1, now, before)
                     self._failures.move_to_end(key)
                 while len(self._failures) > MAX_KEYS:
                     self._failures.popitem(last=False)
@@ -114,19 +115,20 @@ class Attempts:
     def succeed(self, name: str, address: str) -> None:
         """Forget the failures of the name, and take back the attempt of the address.
 
-        An address keeps its other failures: else an own account would give free guesses at others.
+        An address keeps its other failures: else an own account would give free guesses at others. They
+        are as long ago as before, so that a success makes nobody wait longer.
         """
         named, of_address = _keys(name, address)
         with self._lock:
             self._failures.pop(named, None)
-            count, then = self._failures.get(of_address, (0, 0.0))
+            count, _, before = self._failures.get(of_address, (0, 0.0, 0.0))
             if count > 1:
-                self._failures[of_address] = (count - 1, then)
+                self._failures[of_address] = (count - 1, before, before)
             else:
                 self._failures.pop(of_address, None)
 
     def _count(self, key: str, now: float) -> int:
-        count, then = self._failures.get(key, (0, now))
+        count, then, _ = self._failures.get(key, (0, now, now))
         return count if now - then < FORGOTTEN else 0
 
     def _wait(self, key: str, now: float) -> float:
@@ -227,7 +229,7 @@ class Login:
             return now if now is not None and now.hash == known.hash else None
         try:
             name, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no base64, no ASCII or no UTF-8
             return None
         if await self._check(name, password, address):  # a wait, or a wrong password
             return None
@@ -351,6 +353,7 @@ class Visitors:
             access.VISITOR: access.visitor_of(value),
             access.USER: None,
             access.IS_ADMIN: self._all_are_admins,
+            access.IS_NEW: not is_known,
         }
         await self.app({**scope, **who}, receive, with_cookie)
 

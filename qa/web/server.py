@@ -28,10 +28,12 @@ from starlette.types import ASGIApp
 from index import FootnoteError, UsageError
 from qa.users import Users
 from qa.web import access, guard
+from qa.web.bodies import Bodies
 from qa.web.draining import Draining
 from qa.web.files import OwnUploads, check_upload_folder, original_route
 from qa.web.login import LOGOUT, Login, Visitors
 from qa.web.streams import Streams
+from qa.web.tabs import Tabs
 from qa.web.tools import ToolServer
 
 ORIGINAL = "/original"
@@ -269,7 +271,7 @@ def _mounted(blocks: gr.Blocks, settings: ServerSettings, port: int, page: dict[
             path="/",
             server_name=settings.host,
             server_port=port,
-            footer_links=["api", "settings"],
+            footer_links=[],
             run_history=False,
             show_error=False,
             enable_monitoring=False,
@@ -282,7 +284,11 @@ def _mounted(blocks: gr.Blocks, settings: ServerSettings, port: int, page: dict[
             auth_dependency=_user if login is not None else None,
             **page,
         )
-    inner: ASGIApp = Streams(OwnUploads(app))
+    # Gradio checks no path of a file that comes in a request before it takes the page for launched, which
+    # nobody tells it where it is mounted.
+    blocks.has_launched = True
+    uploads = OwnUploads(app, Path(get_upload_folder()), FILES_AT_ONCE * settings.max_upload + BODY_LIMIT)
+    inner: ASGIApp = Bodies(Tabs(Streams(uploads), blocks), uploads.is_own, blocks.fns)
     if login is not None:
         inner = login.guard(inner)
     else:

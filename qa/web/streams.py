@@ -78,5 +78,5 @@ def _copied(receive: Receive, brought: list[bytes]) -> Receive:
 def _tab(body: bytes) -> str:
     try:
         return str(json.loads(body)["session_hash"])
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import stat
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,9 @@ FOLDER = "uploads"
 NAME_BYTES = 200
 SAME_NAMES = 1_000
 """So many files may have the same name but for their numbers."""
+
+RESERVE = 500_000_000
+"""Bytes of the disk that uploads leave free."""
 
 _ENDING_BYTES = 20
 _JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # words of several languages need them
@@ -70,7 +74,7 @@ def save_uploads(
     folders: Sequence[Path],
     files: Sequence[tuple[str, Path]],
     limits: UploadLimits | None = None,
-    user: str = "",
+    user: str | tuple[str, ...] = "",
 ) -> tuple[Uploaded, ...]:
     """Save files in ``uploads`` of the first folder; one that is refused costs the others nothing.
 
@@ -81,7 +85,7 @@ def save_uploads(
         folders: the documents.
         files: the name that each was sent with, and where its bytes are; these stay there.
         limits: what is too much.
-        user: whose quota it is.
+        user: whose quota it is: a user, or all that `qa.web.access.payers` names.
 
     Raises:
         FolderError: ``uploads`` can't be made, or is a link.
@@ -159,7 +163,7 @@ def _uploads_of(folder: Path) -> Path:
 
 
 def _saved(
-    place: Path, name: str, temporary: Path, limits: UploadLimits, user: str
+    place: Path, name: str, temporary: Path, limits: UploadLimits, user: str | tuple[str, ...]
 ) -> tuple[Path, int, bool]:
     """Save one file; return where it lies, its size, and whether it was not there before."""
     wanted = safe_name(name)
@@ -169,6 +173,8 @@ def _saved(
         raise _RefusedError(
             f"{Path(wanted).suffix} files are not read; save it as .pdf, .docx, .html or .txt"
         )
+    if shutil.disk_usage(place).free < RESERVE + temporary.lstat().st_size:
+        raise _RefusedError("the disk is almost full; tell whoever runs Footnote")
     partial = place / f".{uuid4().hex}.part"  # hidden: nobody takes it for a document
     try:
         size, digest = _copied(temporary, partial, limits.file_bytes)
@@ -183,7 +189,7 @@ def _saved(
 
 
 @contextmanager
-def _counted(quota: Quota | None, user: str, size: int) -> Iterator[Callable[[], None]]:
+def _counted(quota: Quota | None, user: str | tuple[str, ...], size: int) -> Iterator[Callable[[], None]]:
     """Take ``size`` of a user's quota; it is given back where it is not kept."""
     if quota is None:
         yield lambda: None
