@@ -92,7 +92,7 @@ def in_browser(browser: Any, address: str) -> dict[str, Any]:  # noqa: ANN401 - 
         if number:  # the first one is at the models' expense
             rows["question to answer"].append(time.perf_counter() - started)
         page.wait_for_timeout(200)
-    links = page.locator("#fn-chat .fn-cite")
+    links = page.locator("#fn-chat .fn-card > .fn-cites .fn-cite")  # not those that are folded away
     for number in range(RUNS):
         page.evaluate("document.querySelector('#fn-viewer').dataset.old = 'yes'")
         page.keyboard.press("Escape")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import doctest
 import json
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from qa.users import read_users, user_line
 
-from .web_site import served
+from .web_site import run, served
 
 TEXT = (Path(__file__).parent.parent / "docs" / "api.md").read_text(encoding="utf-8")
 SHOWN = "http://127.0.0.1:7860"
@@ -75,7 +75,9 @@ def test_a_python_example_gives_what_is_shown(section, block, addresses):
     said: list[str] = []
     options = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
     runner = doctest.DocTestRunner(optionflags=options)
-    assert runner.run(test, out=said.append).attempted == block.count(">>> ")
+    with ThreadPoolExecutor(1) as beside:  # where no event loop of a browser runs
+        done = beside.submit(runner.run, test, out=said.append).result()
+    assert done.attempted == block.count(">>> ")
     assert said == []
 
 
@@ -96,7 +98,7 @@ def test_the_configurations_of_mcp_programs_let_them_in(addresses):
     assert len(configured) == 2
     for each in configured:
         url = each["url"].replace(SHOWN, addresses["headers" in each])
-        assert asyncio.run(tools(url, each.get("headers", {}))) == TOOLS
+        assert run(tools(url, each.get("headers", {}))) == TOOLS
 
 
 def test_every_example_is_run():

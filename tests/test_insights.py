@@ -19,7 +19,6 @@ from qa.metrics import percentile
 from qa.web import insights, store
 from qa.web.counts import Bin, Day, by_week
 from qa.web.insights import add_page, summary
-from tests.browser import chromium
 
 TODAY = date(2026, 11, 23)
 HOSTILE = '<img src=x onerror=alert(1)><script>alert(2)</script> **b** \u202etxt"'
@@ -224,35 +223,35 @@ def test_the_plots_hold_the_numbers_of_the_tables(kept, add):
 
 
 @pytest.mark.browser
-def test_the_page_in_a_browser(serve, tmp_path, add, kept):
+def test_the_page_in_a_browser(browser, serve, tmp_path, add, kept):
     now = datetime.now(UTC).isoformat()
-    with chromium() as running:
-        page = running.new_context(viewport={"width": 390, "height": 844}).new_page()
-        hosts, dialogs, errors = set(), [], []
-        page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
-        page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        address = serve(kept)
-        page.goto(f"{address}insights")
-        page.get_by_text("No question has been asked yet").wait_for()
-        assert not page.locator("#fn-insights").is_visible()
-        add(now, answer(0.9, HOSTILE, read=30.0, total=40.0))
-        add(now, answer(0.2, total=50.0), question=HOSTILE)
-        page.reload()
-        page.wait_for_function("document.querySelectorAll('#fn-insights svg.marks').length == 3")
-        assert "2" in page.locator(".fn-tiles dd").first.text_content()
-        assert HOSTILE.replace("\u202e", "[U+202E]") in page.locator("#fn-unanswered").text_content()
-        assert HOSTILE.replace("\u202e", "[U+202E]") in page.locator("#fn-cited").text_content()
-        page.locator("#fn-latency summary").click()
-        assert page.locator("#fn-latency tbody tr").count() == 2
-        page.locator("#fn-period input").click()
-        page.get_by_role("option", name="365").click()
-        page.get_by_text("Questions by week (UTC)").wait_for()
-        page.wait_for_function("document.querySelectorAll('#fn-insights svg.marks').length == 3")
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        forbidden = serve(kept, refused)
-        page.goto(f"{forbidden}insights")
-        page.get_by_text("only admins may see <b>this</b>").wait_for()
-        assert not page.locator("#fn-insights").is_visible()
-        assert (dialogs, errors) == ([], [])
-        assert hosts <= {urlsplit(address).netloc, urlsplit(forbidden).netloc, ""}
+    page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+    hosts, dialogs, errors = set(), [], []
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    address = serve(kept)
+    page.goto(f"{address}insights")
+    page.get_by_text("No question has been asked yet").wait_for()
+    assert not page.locator("#fn-insights").is_visible()
+    add(now, answer(0.9, HOSTILE, read=30.0, total=40.0))
+    add(now, answer(0.2, total=50.0), question=HOSTILE)
+    page.reload()
+    page.wait_for_function("document.querySelectorAll('#fn-insights svg.marks').length == 3")
+    assert "2" in page.locator(".fn-tiles dd").first.text_content()
+    assert HOSTILE.replace("\u202e", "[U+202E]") in page.locator("#fn-unanswered").text_content()
+    assert HOSTILE.replace("\u202e", "[U+202E]") in page.locator("#fn-cited").text_content()
+    page.locator("#fn-latency summary").click()
+    assert page.locator("#fn-latency tbody tr").count() == 2
+    page.locator("#fn-period input").click()
+    page.get_by_role("option", name="365").click()
+    page.get_by_text("Questions by week (UTC)").wait_for()
+    page.wait_for_function("document.querySelectorAll('#fn-insights svg.marks').length == 3")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    forbidden = serve(kept, refused)
+    page.goto(f"{forbidden}insights")
+    page.get_by_text("only admins may see <b>this</b>").wait_for()
+    assert not page.locator("#fn-insights").is_visible()
+    page.context.close()
+    assert (dialogs, errors) == ([], [])
+    assert hosts <= {urlsplit(address).netloc, urlsplit(forbidden).netloc, ""}

@@ -12,7 +12,6 @@ from qa import users as users_module
 from qa.users import read_users, user_line
 from qa.web import access
 from qa.web.server import ServerSettings, serve
-from tests.browser import chromium
 from tests.tiny_page import (
     BROWSER,
     JSON,
@@ -175,12 +174,14 @@ def test_programs_log_in_with_each_request_or_as_gradios_client_does(locked, use
 
 
 @pytest.mark.browser
-def test_the_login_and_the_pages_work_in_a_browser_under_the_policy(users_file, upload_folder, tmp_path):
+def test_the_login_and_the_pages_work_in_a_browser_under_the_policy(
+    browser, users_file, upload_folder, tmp_path
+):
     said = []
     (tmp_path / "one.txt").write_text("12345")
     settings = ServerSettings(port=0, users=read_users(users_file), max_upload=LIMIT)
-    with serve(tiny(), settings) as server, chromium() as browser:
-        page = browser.new_page()
+    with serve(tiny(), settings) as server:
+        page = browser.new_context().new_page()
         page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: said.append(str(error)))
         page.goto(f"{server.address}?q=1#open/x")
@@ -204,3 +205,4 @@ def test_the_login_and_the_pages_work_in_a_browser_under_the_policy(users_file, 
         page.wait_for_function("performance.now() > 500")
         assert page.evaluate("window.ran") is None
         assert "inline event handler" in said[0]
+        page.context.close()

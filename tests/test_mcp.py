@@ -24,7 +24,7 @@ from qa.web import tools
 from qa.web.access import RateLimit
 from qa.web.api import BusyError, Programs
 
-from .web_site import HEIGHT, LIBRARY, UNKNOWN, served
+from .web_site import HEIGHT, LIBRARY, UNKNOWN, run, served
 
 NAMES = ["ask", "search", "documents", "text", "feedback"]
 PATH = "gradio_api/mcp"
@@ -33,7 +33,7 @@ PATH = "gradio_api/mcp"
 def session(address: str, use: Callable[[ClientSession], Any], **headers: str) -> Any:
     """What ``use`` makes of a session with the server."""
 
-    async def run() -> Any:
+    async def called() -> Any:
         async with (
             create_mcp_http_client(headers) as client,
             streamable_http_client(f"{address}{PATH}", http_client=client) as (read, write, _),
@@ -42,7 +42,7 @@ def session(address: str, use: Callable[[ClientSession], Any], **headers: str) -
             await opened.initialize()
             return await use(opened)
 
-    return asyncio.run(run())
+    return run(called())
 
 
 def call(address: str, tool: str, **arguments: Any) -> tuple[bool, str, Any]:
@@ -229,7 +229,7 @@ def test_calls_wait_for_each_other_and_too_many_are_refused(site):
         go_on.set()
         await asyncio.gather(first, second)
 
-    asyncio.run(calls())
+    run(calls())
     assert ended == [1, 2]
 
 

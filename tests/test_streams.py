@@ -9,6 +9,8 @@ import pytest
 
 from qa.web.streams import OVERTAKING, Streams
 
+from .web_site import run
+
 
 def passed(path: str, query: bytes, body: bytes, answer: bytes, streams: Streams) -> float:
     """How long it takes until the answer to a request begins."""
@@ -16,7 +18,7 @@ def passed(path: str, query: bytes, body: bytes, answer: bytes, streams: Streams
     async def receive() -> dict[str, object]:
         return {"type": "http.request", "body": body}
 
-    async def run() -> float:
+    async def begun() -> float:
         began: list[float] = []
 
         async def send(message: dict[str, object]) -> None:
@@ -28,7 +30,7 @@ def passed(path: str, query: bytes, body: bytes, answer: bytes, streams: Streams
         return began[0] - started
 
     streams.answer = answer
-    return asyncio.run(run())
+    return run(begun())
 
 
 @pytest.fixture

@@ -219,8 +219,7 @@ def test_two_visitors_do_not_see_each_other(visit, address):
     ask(other, PASSWORD)
     assert one.locator(".fn-question").all_text_contents() == [HEIGHT]
     assert other.locator(".fn-question").all_text_contents() == [PASSWORD]
-    other.goto(one.url)
-    other.wait_for_selector("#fn-box textarea")
+    other = visit(one.url, context=other.context)
     other.wait_for_timeout(500)
     assert HEIGHT not in other.locator("body").text_content()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +46,12 @@ HEIGHT = "How tall is the Tower of Anvers?"
 PASSWORD = "What is the password of the Marrowby vault?"
 REPAIR = "Who repaired the Bridge of Tolm?"
 UNKNOWN = "What is the capital of France?"
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine in a thread: the browser's own event loop may be running in this one."""
+    with ThreadPoolExecutor(1) as beside:
+        return beside.submit(asyncio.run, work).result()
 
 
 def free_port() -> int:

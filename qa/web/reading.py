@@ -24,8 +24,8 @@ NO_PLACE = "This link names no place of a document; follow one from an answer."
 def source_viewer(site: Site, room: ChatRoom, script: str) -> gr.HTML:
     """Make the viewer of the places that the chat links to; ``script`` follows the links."""
     shown = gr.HTML(viewer.EMPTY, elem_id="fn-viewer", apply_default_css=False, js_on_load=script)
-    # Who clicks on while a page is being drawn wants the last that was clicked on.
-    shown.click(opener(site), [room.held], shown, trigger_mode="always_last", **QUIETLY)
+    # Who clicks on while a page is being drawn is not to be ignored.
+    shown.click(opener(site), [room.held], shown, trigger_mode="multiple", **QUIETLY)
     shown.clear(lambda: viewer.EMPTY, None, shown, **QUIETLY)
     return shown
 
