@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -176,9 +177,8 @@ def serve(
                 proxy=tuple(proxy or ()),
                 root_path=root_path,
                 allowed_hosts=tuple(allow_host or ()),
-                mcp=mcp,
             )
-            server = stack.enter_context(_started(start, site, settings))
+            server = stack.enter_context(_started(partial(start, mcp=mcp), site, settings))
         terminal.stdout().print(f"Footnote is at {server.address} (Ctrl-C stops it)", highlight=False)
         if indexing is not None:
             stack.enter_context(indexing)

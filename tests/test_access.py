@@ -292,16 +292,16 @@ def test_many_threads_get_no_more_than_the_limit():
 
 def test_a_user_may_keep_so_much_and_gets_it_back(tmp_path):
     quota = Quota(tmp_path / "web", per_user=10_000_000, total=15_000_000)
-    quota.take("user:anna", 8_000_000)
+    quota.take(("user:anna",), 8_000_000)
     with pytest.raises(QuotaError, match=r"3\.0 MB don't fit: of your 10\.0 MB for uploads 2\.0 MB are left"):
-        quota.take("user:anna", 3_000_000)
+        quota.take(("user:anna",), 3_000_000)
     with pytest.raises(QuotaError, match=r"of the 15\.0 MB for everyone's uploads 7\.0 MB are left"):
-        quota.take("user:bert", 8_000_000)
-    quota.give_back("user:anna", 8_000_000)
-    quota.take("user:bert", 8_000_000)
+        quota.take(("user:bert",), 8_000_000)
+    quota.give_back(("user:anna",), 8_000_000)
+    quota.take(("user:bert",), 8_000_000)
     again = Quota(tmp_path / "web", per_user=10_000_000, total=15_000_000)
     assert (again.used("user:anna"), again.used("user:bert")) == (0, 8_000_000)
-    again.give_back("user:bert", 99_000_000)
+    again.give_back(("user:bert",), 99_000_000)
     assert again.used("user:bert") == 0
 
 
@@ -315,7 +315,7 @@ def test_without_logins_a_network_may_keep_so_much(tmp_path):
     quota.take(("visitor:x", "network:10.0.0.1"), 10)
     quota.take(("visitor:x2", "network:10.0.0.2"), 10)  # the total counts every byte once
     with pytest.raises(QuotaError, match="for everyone's uploads"):
-        quota.take("user:anna", 1)
+        quota.take(("user:anna",), 1)
 
 
 def test_who_pays_is_the_visitor_and_without_a_login_the_network():
@@ -343,7 +343,7 @@ def test_uploads_at_once_do_not_overrun_the_quota(tmp_path):
     def upload():
         for _ in range(5):
             try:
-                quota.take("visitor:a", 1)
+                quota.take(("visitor:a",), 1)
             except QuotaError:
                 continue
             taken.append(1)
@@ -359,7 +359,7 @@ def test_uploads_at_once_do_not_overrun_the_quota(tmp_path):
 def test_a_quota_that_can_not_be_kept_says_so(tmp_path):
     (tmp_path / "web").write_text("a file, where the folder should be")
     with pytest.raises(QuotaError, match=r"quota\.sqlite can't be used"):
-        Quota(tmp_path / "web", 1, 1).take("user:anna", 1)
+        Quota(tmp_path / "web", 1, 1).take(("user:anna",), 1)
 
 
 def test_the_hash_is_not_the_password():

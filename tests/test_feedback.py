@@ -43,7 +43,7 @@ def said(tmp_path, qa):
         if refuse:
             answer = replace(answer, found=False, text="", key="", citations=())
         turn = Turn(number, "c", "", question, within, answer, error)
-        told = give(kept, "ann", turn, qa, **about)
+        told = give(kept, turn, qa, **about)
         rows = [lines(kept / "feedback" / name) for name in ("questions.jsonl", "complaints.jsonl")]
         key = feedback._id(turn)
         assert [key in {row.get("id") for row in kind} for kind in rows] == [told, not told]
@@ -74,11 +74,6 @@ def test_thumbs_up_says_that_the_key_is_the_answer(said):
     assert row["question"] == BOAT
     assert (row["answers"], row["source"], row["verdict"]) == (["Mary Jones"], ["sub/boat.txt"], "up")
     assert "user" not in row
-
-
-def test_a_name_is_written_down_only_where_that_is_wanted(said):
-    (row,), _ = said(good=True, named=True)
-    assert row["user"] == "ann"
 
 
 def test_thumbs_up_on_a_refusal_says_that_there_is_no_answer(said):
@@ -209,9 +204,7 @@ def test_without_one_folder_there_is_no_docs_and_the_readme_says_why(said, monke
 def test_threads_lose_nothing(said, qa):
     turns = [Turn(n, "c", "", BOAT, None, qa.ask(BOAT), "") for n in range(12)]
     threads = [
-        threading.Thread(
-            target=give, args=(said.folder, "ann", turn, qa), kwargs={"good": turn.number % 2 == 0}
-        )
+        threading.Thread(target=give, args=(said.folder, turn, qa), kwargs={"good": turn.number % 2 == 0})
         for turn in turns
     ]
     for thread in threads:
@@ -227,7 +220,7 @@ def test_threads_lose_nothing(said, qa):
 def test_a_folder_that_can_not_be_written_is_told(tmp_path, qa):
     (tmp_path / "kept").write_text("")
     with pytest.raises(FeedbackError, match=re.escape(str(tmp_path / "kept"))):
-        give(tmp_path / "kept", "ann", Turn(1, "c", "", BOAT, None, qa.ask(BOAT), ""), qa, good=True)
+        give(tmp_path / "kept", Turn(1, "c", "", BOAT, None, qa.ask(BOAT), ""), qa, good=True)
 
 
 def test_hostile_text_makes_one_line(said):
@@ -251,8 +244,7 @@ def test_hostile_text_makes_one_line(said):
     ],
 )
 def test_programs_report_on_a_question(tmp_path, qa, good, answers, kept):
-    site = SimpleNamespace(data=tmp_path / "kept", qa=qa)
-    told = report(site, BOAT, good, answers, "sub/boat.txt", "")
+    told = report(tmp_path / "kept", BOAT, qa, good=good, answers=answers, source="sub/boat.txt")
     assert told["kept"] == ("complaint" if kept is None else "question")
     assert bool(told["why"]) == (kept is None)
     rows = lines(tmp_path / "kept" / "feedback" / "questions.jsonl")

@@ -50,7 +50,7 @@ def running(docs, upload_folder):
     def find(source: str) -> Path | None:
         return docs / source if source in {path.name for path in docs.iterdir()} else None
 
-    with serve(tiny(), ServerSettings(port=0, max_upload=LIMIT, originals=find)) as server:
+    with serve(tiny(), ServerSettings(port=0, max_upload=LIMIT), originals=find) as server:
         yield server
 
 

@@ -8,12 +8,9 @@ from urllib.parse import quote, urlsplit
 
 import gradio as gr
 import pytest
-from starlette.responses import PlainTextResponse
-from starlette.routing import Route
 
 from index import FootnoteError
 from qa.users import read_users
-from qa.web import access
 from qa.web.server import ServerSettings, serve
 from qa.web.tabs import NEW_A_MINUTE, WAITING_EACH, WAITING_NETWORK
 from tests.tiny_page import JSON, Reply, ask, cookie_of, get, log_in, send, tiny
@@ -154,8 +151,8 @@ def test_what_is_no_original_is_not_given_out(running, query):
 
 def test_without_originals_there_is_no_such_route_and_with_users_it_needs_a_login(locked, users_file, docs):
     assert get(locked, "/original?source=a.txt", Cookie=cookie_of(log_in(locked))).status == 404
-    settings = ServerSettings(port=0, users=read_users(users_file), originals=lambda name: docs / name)
-    with serve(tiny(), settings) as server:
+    settings = ServerSettings(port=0, users=read_users(users_file))
+    with serve(tiny(), settings, originals=lambda name: docs / name) as server:
         assert get(server, "/original?source=a.txt").status == 401
         assert get(server, "/original?source=a.txt", Cookie=cookie_of(log_in(server))).status == 200
 
@@ -179,10 +176,3 @@ def test_only_a_trusted_proxy_is_believed(running, upload_folder):
         assert json.loads(page.body)["root"] == f"https://127.0.0.1:{urlsplit(server.address).port}/docs"
         assert "Path=/docs; " in page.headers["set-cookie"]
         assert page.headers["set-cookie"].endswith("; Secure")
-
-
-def test_a_route_of_the_app_is_behind_the_same_checks(users_file, upload_folder):
-    route = Route("/page/{number}", lambda request: PlainTextResponse(access.visitor(request)))
-    with serve(tiny(), ServerSettings(port=0, users=read_users(users_file), routes=[route])) as server:
-        assert get(server, "/page/3").status == 401
-        assert get(server, "/page/3", Cookie=cookie_of(log_in(server))).body == "user:anna"

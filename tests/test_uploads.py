@@ -203,10 +203,10 @@ def test_a_quota_counts_what_is_kept_and_nothing_else(folder: Path, tmp_path: Pa
     quota = Quota(tmp_path / "data", per_user=8, total=0)
     limits = UploadLimits(quota=quota)
     one, two = sent(tmp_path, b"12345", b"67890")
-    done = [save_uploads([folder], [("a.txt", file)], limits, "ann")[0] for file in (one, one, two)]
+    done = [save_uploads([folder], [("a.txt", file)], limits, ("ann",))[0] for file in (one, one, two)]
     assert [each.outcome for each in done] == ["saved", "refused", "refused"]  # 10 bytes are more than 8
     assert quota.used("ann") == 5
-    (again,) = save_uploads([folder], [("a.txt", one)], limits, "ben")
+    (again,) = save_uploads([folder], [("a.txt", one)], limits, ("ben",))
     assert (again.outcome, quota.used("ben")) == ("already there", 0)
     assert list(uploads(folder)) == ["a.txt"]
 

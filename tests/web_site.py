@@ -60,7 +60,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(qa: QA, data: Path, folders: tuple[Path, ...] = (), **changes: Any) -> Iterator[tuple[str, Site]]:
+def served(
+    qa: QA, data: Path, folders: tuple[Path, ...] = (), *, mcp: bool = False, **changes: Any
+) -> Iterator[tuple[str, Site]]:
     """The address of an app that asks ``qa``; with ``folders`` visitors may change the documents."""
     settings = ServerSettings(port=free_port(), max_upload=1_000_000 if folders else 0)
     with Store(data) as store:
@@ -72,7 +74,7 @@ def served(qa: QA, data: Path, folders: tuple[Path, ...] = (), **changes: Any) -
         settings = replace(
             settings, **{key: value for key, value in changes.items() if hasattr(settings, key)}
         )
-        with start(site, settings) as server:
+        with start(site, settings, mcp=mcp) as server:
             if site.indexing is not None:
                 site.indexing.start()
             yield server.address, site

@@ -60,17 +60,12 @@ def visitor(request: Any) -> str:  # noqa: ANN401 - gradio's request or starlett
 
 
 def is_admin(request: Any) -> bool:  # noqa: ANN401 - gradio's request or starlette's
-    """Whether who asks may change what all see: an admin of the file of users.
+    """Whether who asks may change what all see, and see figures over all: an admin of the file of users.
 
     Without users it is everyone if only this machine can ask: the server listens on a loopback
     address and no proxy stands before it. A request that did not come through the server is nobody's.
     """
     return bool(_scope(request).get(IS_ADMIN))
-
-
-def may_see_all(request: Any) -> bool:  # noqa: ANN401 - gradio's request or starlette's
-    """Whether who asks may see figures over all visitors: as for `is_admin`."""
-    return is_admin(request)
 
 
 def address(request: Any) -> str:  # noqa: ANN401 - gradio's request or starlette's
@@ -255,14 +250,13 @@ class Quota:
         self.total = total
         self._path = folder / "quota.sqlite"
 
-    def take(self, user: str | tuple[str, ...], size: int) -> None:
-        """Count ``size`` bytes more for ``user``: as `visitor` names them, or all that `payers` names.
+    def take(self, names: tuple[str, ...], size: int) -> None:
+        """Count ``size`` bytes more for all ``names``: a user, or all that `payers` names.
 
         Raises:
             QuotaError: they are more than are left; nothing is counted.
         """
         with self._writing() as database:
-            names = _names(user)
             mine, everyones = _used(database, names[0])
             if self.per_user and mine + size > self.per_user:
                 raise QuotaError(
@@ -283,10 +277,10 @@ class Quota:
             for name in names:
                 _add(database, name, size)
 
-    def give_back(self, user: str | tuple[str, ...], size: int) -> None:
+    def give_back(self, names: tuple[str, ...], size: int) -> None:
         """Count ``size`` bytes less, at least 0 remaining: a file was not kept."""
         with self._writing() as database:
-            for name in _names(user):
+            for name in names:
                 _add(database, name, -size)
 
     def used(self, user: str) -> int:
@@ -312,10 +306,6 @@ class Quota:
             raise QuotaError(
                 f"{self._path} can't be used: {error}; without it nothing can be uploaded: see to its folder"
             ) from error
-
-
-def _names(user: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (user,) if isinstance(user, str) else user
 
 
 def _used(database: sqlite3.Connection, user: str) -> tuple[int, int]:

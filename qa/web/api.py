@@ -133,7 +133,10 @@ class Programs:
             source: The document that holds them.
             reason: What was wrong, in words.
         """
-        return kept.report(self._site, question, good, answers, source or "", reason)
+        site = self._site
+        return kept.report(
+            site.data, question, site.qa, good=good, answers=answers, source=source or "", reason=reason or ""
+        )
 
 
 def offer(programs: Programs) -> None:

@@ -1,7 +1,7 @@
 """What stands in the chat as escaped HTML: answers, refusals, errors, and what can be done with them.
 
 The chat's sanitiser keeps links and drops data attributes, so what a card can do is a link, too:
-``#do/<what>/<turn>``. `page.js` follows them.
+``#do/<what>/<turn>``. `acts.js` follows them.
 """
 
 from __future__ import annotations

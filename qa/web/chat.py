@@ -283,7 +283,7 @@ def _given(
     site: Site, request: gr.Request, turn: Turn, *, good: bool, reason: str = "", words: str = ""
 ) -> None:
     try:
-        feedback.give(site.data, visitor(request), turn, site.qa, good=good, reason=reason, words=words)
+        feedback.give(site.data, turn, site.qa, good=good, reason=reason, words=words)
     except FootnoteError as error:
         gr.Warning(escape(str(error)))
     else:
@@ -320,7 +320,7 @@ def _log() -> gr.Chatbot:
         layout="bubble",
         group_consecutive_messages=False,
         height=None,
-        autoscroll=False,  # page.js shows an answer from its question on, not from its end
+        autoscroll=False,  # acts.js shows an answer from its question on, not from its end
         placeholder=placeholder("Answers are quotes from the documents, with their place."),
     )
 

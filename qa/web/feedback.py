@@ -27,7 +27,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from index import FootnoteError, status
 from qa.engine import QA
@@ -63,18 +63,6 @@ class FeedbackError(FootnoteError):
     """What was said about an answer can't be kept."""
 
 
-class Site(Protocol):
-    """Where feedback is kept, and the documents that it is about."""
-
-    @property
-    def data(self) -> Path:
-        """The folder in which ``feedback/`` lies."""
-
-    @property
-    def qa(self) -> QA:
-        """Answers from the documents."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Truth:
     """What is known to be right; ``answers`` is None, and ``why`` says why, where nothing is."""
@@ -91,7 +79,6 @@ def reasons(answer: Answer) -> list[tuple[str, str]]:
 
 def give(
     folder: Path,
-    user: str,
     turn: Turn,
     qa: QA,
     *,
@@ -99,20 +86,17 @@ def give(
     reason: str = "",
     words: str = "",
     source: str = "",
-    named: bool = False,
 ) -> bool:
     """Keep what a user says about a turn; it replaces what the user said about it before.
 
     Args:
         folder: where ``feedback/`` is made.
-        user: who says it, written down only if ``named``.
-        turn: a turn of that user, from the store.
+        turn: a turn of whoever says it, from the store.
         qa: to look the words up in the documents.
         good: thumbs up; on a refusal: the documents hold no answer indeed.
         reason: a value of `reasons`, or words.
         words: the right answer as the documents spell it, if it is known.
         source: the document that says it; "" looks in those that the answer showed.
-        named: whether to write down who says it.
 
     Returns:
         Whether it tells the truth, and is a question for ``evaluate``; else it is a complaint.
@@ -123,20 +107,26 @@ def give(
     given = words.strip()[:MAX_WORDS]
     truth = _truth(turn, qa, good, reason, [given] if given else None, source)
     row = _row(_id(turn), turn, truth, good, reason, [given] if given else [])
-    if named:
-        row["user"] = user
     _keep(folder, qa, row)
     return truth.answers is not None
 
 
 def report(
-    site: Site, question: str, good: bool, answers: Sequence[str] | None, source: str, reason: str
+    folder: Path,
+    question: str,
+    qa: QA,
+    *,
+    good: bool,
+    answers: Sequence[str] | None = None,
+    source: str = "",
+    reason: str = "",
 ) -> dict[str, Any]:
     """Keep what a program says about the answer to a question, which is asked once more for it.
 
     Args:
-        site: where to keep it.
+        folder: where ``feedback/`` is made.
         question: as it was asked.
+        qa: to ask it once more.
         good: whether what came of it was right.
         answers: the right words as the document spells them; [] where no document holds an answer, None
             where they are not known.
@@ -150,12 +140,12 @@ def report(
         QuestionError: the question can't be asked.
         FeedbackError: it can't be written.
     """
-    answer = site.qa.ask(question)
+    answer = qa.ask(question)
     turn = Turn(0, "", "", answer.question, None, answer, "")
     given = None if answers is None else [each.strip()[:MAX_WORDS] for each in answers]
-    truth = _truth(turn, site.qa, good, NOT_THERE if given == [] else reason, given, source or "")
-    row = _row(_digest("asked", answer.question), turn, truth, good, reason or "", given or [])
-    _keep(site.data, site.qa, row)
+    truth = _truth(turn, qa, good, NOT_THERE if given == [] else reason, given, source)
+    row = _row(_digest("asked", answer.question), turn, truth, good, reason, given or [])
+    _keep(folder, qa, row)
     return {"kept": "complaint" if truth.answers is None else "question", "why": truth.why}
 
 

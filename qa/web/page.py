@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from index import FootnoteError
 from qa.engine import QA
 from qa.suggestions import suggest
 from qa.web import api, insights, listing
-from qa.web.access import may_see_all, visitor
+from qa.web.access import is_admin, visitor
 from qa.web.chat import Chat, chat_room, news, placeholder, responder
 from qa.web.conversations import conversations, restored
 from qa.web.library import library
@@ -65,8 +64,8 @@ def build_page(site: Site, programs: api.Programs | None = None) -> gr.Blocks:
     return app
 
 
-def start(site: Site, settings: ServerSettings) -> Server:
-    """Serve the web app in the background.
+def start(site: Site, settings: ServerSettings, *, mcp: bool = False) -> Server:
+    """Serve the web app in the background; with ``mcp`` the functions for programs as an MCP server, too.
 
     Raises:
         OSError: the port is taken, or the host is not an address of this machine.
@@ -76,11 +75,9 @@ def start(site: Site, settings: ServerSettings) -> Server:
     programs = api.Programs(site, WORKERS, WAITING)
     return serve(
         build_page(site, programs),
-        replace(
-            settings,
-            originals=site.original if site.originals else None,
-            tools=ToolServer(programs) if settings.mcp else None,
-        ),
+        settings,
+        originals=site.original if site.originals else None,
+        tools=ToolServer(programs) if mcp else None,
         theme=gr.themes.Default(primary_hue="teal", neutral_hue="stone", text_size="lg", font=_FONTS),
         css_paths=[_HERE / "style.css", _HERE / "insights.css"],
     )
@@ -158,7 +155,7 @@ def _suggester(qa: QA) -> Callable[[], Any]:
 
 def _whose(request: gr.Request) -> str | None:
     """Whose questions the insights count: everybody's for an administrator, else the visitor's own."""
-    return None if may_see_all(request) else visitor(request)
+    return None if is_admin(request) else visitor(request)
 
 
 def _head(counts: str, user: str = "") -> str:

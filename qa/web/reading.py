@@ -39,7 +39,7 @@ def opener(site: Site) -> Callable[[gr.EventData, Chat], Iterator[str]]:
         if wanted is None:
             yield cards.error_card(NO_PLACE)
             return
-        steps = attempt(lambda: _steps(site, wanted, held), lambda reason: iter([cards.error_card(reason)]))
+        steps = _steps(site, wanted, held)
         while (shown := attempt(lambda: next(steps, None), cards.error_card)) is not None:
             yield shown
 

@@ -68,10 +68,6 @@ class ServerSettings:
         proxy: addresses or networks of proxies, whose X-Forwarded-For and -Proto are believed.
         root_path: the path below which a proxy offers the app, as in "/footnote".
         allowed_hosts: further names by which the server may be called; "*" allows any.
-        mcp: whether the functions are also offered as an MCP server (`qa.web.start` makes its ``tools``).
-        tools: that server, or None.
-        originals: the file of a document that may be given out, or None; None gives out none at all.
-        routes: further routes, behind the same checks and login.
     """
 
     host: str = "127.0.0.1"
@@ -83,10 +79,6 @@ class ServerSettings:
     proxy: Sequence[str] = ()
     root_path: str = ""
     allowed_hosts: Sequence[str] = ()
-    mcp: bool = False
-    tools: ToolServer | None = None
-    originals: Callable[[str], Path | None] | None = None
-    routes: Sequence[Route] = ()
 
 
 class Server:
@@ -154,12 +146,21 @@ class Server:
         await serving
 
 
-def serve(blocks: gr.Blocks, settings: ServerSettings, **page: Any) -> Server:  # noqa: ANN401 - gradio's
+def serve(
+    blocks: gr.Blocks,
+    settings: ServerSettings,
+    *,
+    originals: Callable[[str], Path | None] | None = None,
+    tools: ToolServer | None = None,
+    **page: Any,  # noqa: ANN401 - gradio's
+) -> Server:
     """Serve ``blocks`` in the background.
 
     Args:
         blocks: the page; its functions can tell who calls them with `qa.web.access`.
         settings: where, and to whom.
+        originals: the file of a document that may be given out, or None; None gives out none at all.
+        tools: an MCP server to stand beside the page.
         page: how gradio shows it: ``theme``, ``css_paths``, ``head``, ``favicon_path``, ``js``, ``i18n``.
 
     Raises:
@@ -170,7 +171,7 @@ def serve(blocks: gr.Blocks, settings: ServerSettings, **page: Any) -> Server:  
     listener = _listen(settings.host, settings.port)
     try:
         port = int(listener.getsockname()[1])
-        app = _mounted(blocks, settings, port, page)
+        app = _mounted(blocks, settings, port, _routes(originals, tools), tools, page)
         draining = Draining(app)
         server = uvicorn.Server(_config(draining, settings))
         started = Server(server, draining, blocks)
@@ -242,24 +243,34 @@ def _check_certificate(settings: ServerSettings) -> None:
         ) from None
 
 
-def _mounted(blocks: gr.Blocks, settings: ServerSettings, port: int, page: dict[str, Any]) -> ASGIApp:
+def _routes(originals: Callable[[str], Path | None] | None, tools: ToolServer | None) -> list[Route]:
+    """What is offered beside gradio's page."""
+    routes = [
+        Route(guard.HEALTH, _healthy, methods=["GET", "HEAD"]),
+        Route("/robots.txt", _no_robots, methods=["GET", "HEAD"]),
+    ]
+    if originals is not None:
+        routes.append(Route(ORIGINAL, original_route(originals), methods=["GET", "HEAD"]))
+    if tools is not None:
+        routes += tools.routes()
+    return routes
+
+
+def _mounted(
+    blocks: gr.Blocks,
+    settings: ServerSettings,
+    port: int,
+    own: list[Route],
+    tools: ToolServer | None,
+    page: dict[str, Any],
+) -> ASGIApp:
     """The page in an app of our own, with everything that stands before it."""
     check_upload_folder(Path(get_upload_folder()))
     pages = {"/", *(f"/{name}" for name, *_ in blocks.pages)}
     login = Login(settings.users, pages, settings.root_path, port) if settings.users is not None else None
-    own: list[BaseRoute] = [
-        Route(guard.HEALTH, _healthy, methods=["GET", "HEAD"]),
-        Route("/robots.txt", _no_robots, methods=["GET", "HEAD"]),
-        *settings.routes,
-    ]
-    if settings.originals is not None:
-        own.append(Route(ORIGINAL, original_route(settings.originals), methods=["GET", "HEAD"]))
-    if login is not None:
-        own += login.routes()
-    if settings.tools is not None:
-        own += settings.tools.routes()
-    running = settings.tools.running if settings.tools is not None else None
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, routes=own, lifespan=running)
+    routes: list[BaseRoute] = [*own, *(login.routes() if login is not None else ())]
+    running = tools.running if tools is not None else None
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, routes=routes, lifespan=running)
     app.add_middleware(CORSMiddleware, allow_origins=[])  # without one gradio lets all sites read
     blocks.state_session_capacity = SESSIONS
     blocks.delete_cache = blocks.delete_cache or CLEANING
@@ -294,7 +305,7 @@ def _mounted(blocks: gr.Blocks, settings: ServerSettings, port: int, page: dict[
     else:
         alone = guard.is_loopback(settings.host) and not settings.proxy
         inner = Visitors(inner, settings.root_path, all_are_admins=alone)
-    paths = {*pages, *(route.path for route in own if isinstance(route, Route))}
+    paths = {*pages, *(route.path for route in routes if isinstance(route, Route))}
     return _guarded(inner, settings, pages, paths)
 
 

@@ -9,17 +9,18 @@ that answer waits until the word must have arrived.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import OrderedDict
 from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from qa.web.bodies import BODY, JOIN
+from qa.web.tabs import DATA
+
 OVERTAKING = 0.15
 """Seconds that the word of a stream's end may take to a browser on the same machine or network."""
 
-_JOIN, _DATA = "/queue/join", "/queue/data"
 _CLOSING = b'"close_stream"'
 _MOST_TABS = 10_000
 
@@ -28,19 +29,19 @@ class Streams:
     """Has the answer to an event wait for the end of the stream that was open before it."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Stand before ``app``."""
+        """Stand before ``app``, below `qa.web.bodies.Bodies`."""
         self._app = app
         self._ended: OrderedDict[str, float] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on."""
         path = scope["path"] if scope["type"] == "http" else ""
-        if path.endswith(_DATA):
+        if path.rstrip("/") == DATA:
             tab = parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [""])[0]
             await self._app(scope, receive, self._watched(tab, send))
-        elif path.endswith(_JOIN):
-            brought: list[bytes] = []
-            await self._app(scope, _copied(receive, brought), self._delayed(brought, send))
+        elif BODY in scope and path.rstrip("/") == JOIN:
+            tab = str(scope[BODY].get("session_hash", ""))
+            await self._app(scope, receive, self._delayed(tab, send))
         else:
             await self._app(scope, receive, send)
 
@@ -55,28 +56,12 @@ class Streams:
 
         return watched
 
-    def _delayed(self, brought: list[bytes], send: Send) -> Send:
+    def _delayed(self, tab: str, send: Send) -> Send:
         async def delayed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                ended = self._ended.get(_tab(b"".join(brought)))
+                ended = self._ended.get(tab)
                 if ended is not None:
                     await asyncio.sleep(max(0.0, OVERTAKING - (time.monotonic() - ended)))
             await send(message)
 
         return delayed
-
-
-def _copied(receive: Receive, brought: list[bytes]) -> Receive:
-    async def copied() -> Message:
-        message = await receive()
-        brought.append(message.get("body", b""))
-        return message
-
-    return copied
-
-
-def _tab(body: bytes) -> str:
-    try:
-        return str(json.loads(body)["session_hash"])
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return ""

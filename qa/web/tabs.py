@@ -26,7 +26,10 @@ WAITING_EACH, WAITING_NETWORK = 12, 24
 
 MAX_TABS = 20_000
 
-_DATA, _HEARTBEAT = "/gradio_api/queue/data", "/gradio_api/heartbeat/"
+DATA = "/gradio_api/queue/data"
+"""The route of a tab's stream of events."""
+
+_HEARTBEAT = "/gradio_api/heartbeat/"
 _TAB = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _OF_A_CALL = re.compile(r"[0-9a-f]{32}")
 
@@ -110,7 +113,7 @@ def _named(scope: Scope) -> Any:  # noqa: ANN401 - what a client sends
     path = scope["path"]
     if BODY in scope:
         return None if path.startswith(f"{CALL}v2/") else scope[BODY].get("session_hash")
-    if path.rstrip("/") == _DATA:
+    if path.rstrip("/") == DATA:
         named = QueryParams(scope["query_string"]).getlist("session_hash")
         return named[0] if len(named) == 1 else ""
     if path.startswith(_HEARTBEAT):

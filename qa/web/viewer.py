@@ -17,7 +17,7 @@ WINDOW = 40_000
 LINE_REACH = 2_000
 """How far the window's edge may move to fall on a line end."""
 
-MINUS, UP, DOWN = "\N{MINUS SIGN}", "\N{UPWARDS ARROW}", "\N{DOWNWARDS ARROW}"
+_MINUS, _UP, _DOWN = "\N{MINUS SIGN}", "\N{UPWARDS ARROW}", "\N{DOWNWARDS ARROW}"
 EMPTY = '<p class="fn-hint fn-empty">Click a source to read it here, the quoted words marked.</p>'
 _LONGEST_ROW = 4_000
 _MOST_ROWS = 20
@@ -89,7 +89,7 @@ def show_paper(opened: Opened, paper: Paper) -> str:
     )
     tools = (
         f'<span class="fn-group">{turns}<span class="fn-count">{paper.number} of {paper.pages}</span></span>'
-        f'<span class="fn-group">{_tool("#zoom/out", MINUS, "Smaller")}'
+        f'<span class="fn-group">{_tool("#zoom/out", _MINUS, "Smaller")}'
         f"{_tool('#zoom/in', '+', 'Larger')}</span>"
     )
     picture = (
@@ -132,8 +132,8 @@ def _steps(opened: Opened) -> str:
     at = marks.index(opened.place)
     before, after = marks[at - 1], marks[(at + 1) % len(marks)]
     return (
-        f'<span class="fn-group">{_tool(link(before), UP, "Previous mark")}'
-        f"{_tool(link(after), DOWN, 'Next mark')}"
+        f'<span class="fn-group">{_tool(link(before), _UP, "Previous mark")}'
+        f"{_tool(link(after), _DOWN, 'Next mark')}"
         f'<span class="fn-count">mark {at + 1} of {len(marks)}</span></span>'
     )
 

@@ -74,7 +74,7 @@ def save_uploads(
     folders: Sequence[Path],
     files: Sequence[tuple[str, Path]],
     limits: UploadLimits | None = None,
-    user: str | tuple[str, ...] = "",
+    payers: tuple[str, ...] = ("",),
 ) -> tuple[Uploaded, ...]:
     """Save files in ``uploads`` of the first folder; one that is refused costs the others nothing.
 
@@ -85,7 +85,7 @@ def save_uploads(
         folders: the documents.
         files: the name that each was sent with, and where its bytes are; these stay there.
         limits: what is too much.
-        user: whose quota it is: a user, or all that `qa.web.access.payers` names.
+        payers: on whose quota it is, as `qa.web.access.payers` names them.
 
     Raises:
         FolderError: ``uploads`` can't be made, or is a link.
@@ -97,7 +97,7 @@ def save_uploads(
         try:
             if number >= limits.files:
                 raise _RefusedError(f"more than {limits.files:,} files at once; send it again")
-            target, size, is_new = _saved(place, name, temporary, limits, user)
+            target, size, is_new = _saved(place, name, temporary, limits, payers)
         except FootnoteError as error:
             outcomes.append(Uploaded(name, "refused", None, str(error), 0))
         except OSError as error:
@@ -163,7 +163,7 @@ def _uploads_of(folder: Path) -> Path:
 
 
 def _saved(
-    place: Path, name: str, temporary: Path, limits: UploadLimits, user: str | tuple[str, ...]
+    place: Path, name: str, temporary: Path, limits: UploadLimits, payers: tuple[str, ...]
 ) -> tuple[Path, int, bool]:
     """Save one file; return where it lies, its size, and whether it was not there before."""
     wanted = safe_name(name)
@@ -178,7 +178,7 @@ def _saved(
     partial = place / f".{uuid4().hex}.part"  # hidden: nobody takes it for a document
     try:
         size, digest = _copied(temporary, partial, limits.file_bytes)
-        with _counted(limits.quota, user, size) as keep:
+        with _counted(limits.quota, payers, size) as keep:
             target, is_new = _placed(place, wanted, partial, size, digest)
             if is_new:
                 keep()
@@ -189,18 +189,18 @@ def _saved(
 
 
 @contextmanager
-def _counted(quota: Quota | None, user: str | tuple[str, ...], size: int) -> Iterator[Callable[[], None]]:
-    """Take ``size`` of a user's quota; it is given back where it is not kept."""
+def _counted(quota: Quota | None, payers: tuple[str, ...], size: int) -> Iterator[Callable[[], None]]:
+    """Take ``size`` of the quota; it is given back where it is not kept."""
     if quota is None:
         yield lambda: None
         return
-    quota.take(user, size)
+    quota.take(payers, size)
     kept = Event()
     try:
         yield kept.set
     finally:
         if not kept.is_set():
-            quota.give_back(user, size)
+            quota.give_back(payers, size)
 
 
 def _copied(source: Path, target: Path, most: int) -> tuple[int, str]:
