@@ -15,7 +15,7 @@ ACTIVATIONS_A_SCALE = 96
 """Where weights are in 8 bits, OpenVINO multiplies bytes and gives each group of this many activations a
 scale of their own. Its default, 32, is a fifth slower; docs/performance.md has the curve."""
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 _compiling = threading.Lock()
 """OpenVINO sets the process's locale to "C" and back while it reads a model: two at once leave it at "C"."""
@@ -57,7 +57,7 @@ def _core() -> Any:  # noqa: ANN401 - openvino has no types
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        _log.warning("models are compiled in every process, for %s can't be made: %s", folder, error)
+        _LOG.warning("models are compiled in every process, for %s can't be made: %s", folder, error)
     else:
         core.set_property({"CACHE_DIR": str(folder)})
     return core

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from index.encoder import Encoder
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS encoders (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE);
@@ -61,7 +61,7 @@ class EmbeddingCache:
 
         Damage is found where it is met. To look for it in the whole file takes the longer the more it holds.
         """
-        _log.warning("the cache of embeddings %s is damaged (%s) and is made anew", self._path, error)
+        _LOG.warning("the cache of embeddings %s is damaged (%s) and is made anew", self._path, error)
         self._connection.close()
         self._path.unlink()
         self._open()

@@ -41,7 +41,7 @@ SAMPLES = (
     "and so on " * 600,
 )
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 def load_runtime(
@@ -75,7 +75,7 @@ def load_runtime(
             work = Path(tempfile.mkdtemp(prefix="new-", dir=kept.parent))
             _export_to(kept, work, folder, tokenizer, max_pieces, scales)
         except OSError as error:
-            _log.warning(
+            _LOG.warning(
                 "the encoder is run by torch, which is slower, for its export can't be kept: %s; name a "
                 "folder that can be written: FOOTNOTE_CACHE=DIR",
                 error,
@@ -144,7 +144,7 @@ def _export(
         if cosine >= least:
             return ""
         reason = f"the vectors of its export differ from its own (cosine {cosine:.4f})"
-    _log.warning("the encoder is run by torch, which is slower: %s", reason)
+    _LOG.warning("the encoder is run by torch, which is slower: %s", reason)
     path.unlink(missing_ok=True)
     path.with_suffix(".bin").unlink(missing_ok=True)
     return reason

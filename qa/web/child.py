@@ -23,7 +23,7 @@ LAST_SECONDS = 10.0
 """What a process that was told to end may take for it: it stops between two batches of the encoder."""
 
 _EVENTS = ("progress", "report", "error")
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 class Child:
@@ -58,7 +58,7 @@ class Child:
                 if is_known:
                     yield event
                 else:
-                    _log.warning("the process that keeps the index in step printed %.200r", line)
+                    _LOG.warning("the process that keeps the index in step printed %.200r", line)
         self._process.wait()
 
     def end(self, *, patiently: bool) -> None:
