@@ -258,6 +258,20 @@ def test_threads_may_write_at_once(store):
         assert [turn.question for turn in store.turns(f"u{n}", f"of-u{n}")] == [f"{k}?" for k in range(20)]
 
 
+@pytest.mark.parametrize("names", [("",), ("", "-wal", "-shm")])
+def test_what_is_deleted_under_the_running_app_is_gone(store, names):
+    ask(store, "ann", "a")
+    for name in names:
+        store.path.with_name(f"{store.path.name}{name}").unlink()
+    assert store.conversations("ann") == ()
+    with store.reading() as connection:
+        assert connection is None
+    ask(store, "ann", "b")
+    assert [each.id for each in store.conversations("ann")] == ["b"]
+    with Store(store.path.parent) as again:
+        assert [each.id for each in again.conversations("ann")] == ["b"]
+
+
 def test_a_turn_that_fails_half_way_leaves_nothing(store):
     with pytest.raises(TypeError):
         store.add("ann", "one", "How many?", None, replace(FOUND, text=object()), "")

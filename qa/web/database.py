@@ -22,7 +22,10 @@ class StoreError(FootnoteError):
 
 
 class Database:
-    """One file, one connection behind a lock. Neither file nor folder is made before the first write."""
+    """One file, one connection behind a lock. Neither file nor folder is made before the first write.
+
+    Where the file is deleted all in it is forgotten, and the next write makes a new one.
+    """
 
     def __init__(self, path: Path, holds: str, schema: str, version: int) -> None:
         """Use the file at ``path``.
@@ -42,6 +45,7 @@ class Database:
         self._version = version
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
         if path.exists():
             with self._lock, self._told():
                 self._opened()
@@ -53,7 +57,7 @@ class Database:
             StoreError: the file can't be read.
         """
         with self._lock, self._told():
-            if self._connection is None and not self.path.exists():
+            if not self.path.exists():
                 return []
             return self._opened().execute(statement, values).fetchall()
 
@@ -99,9 +103,7 @@ class Database:
     def close(self) -> None:
         """Close the file; the next call opens it again."""
         with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-            self._connection = None
+            self._close()
 
     def damaged(self, reason: str) -> StoreError:
         """The error of a file whose content makes no sense."""
@@ -111,7 +113,9 @@ class Database:
         )
 
     def _opened(self) -> sqlite3.Connection:
-        """The connection, made where there is none. Needs the lock."""
+        """The connection to what is in the path, made where there is none. Needs the lock."""
+        if self._connection is not None and self._identity != _identity(self.path):
+            self._close()
         if self._connection is None:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not self.path.exists():
@@ -124,8 +128,14 @@ class Database:
             except BaseException:
                 connection.close()
                 raise
-            self._connection = connection
+            self._connection, self._identity = connection, _identity(self.path)
         return self._connection
+
+    def _close(self) -> None:
+        """Close the connection, if there is one. Needs the lock."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """Check whose file it is, and make the tables of an empty one."""
@@ -169,3 +179,12 @@ class Database:
             raise StoreError(
                 f"{self.path} can't be written ({error.strerror}); see that its folder may be written"
             ) from error
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file is in the path; None for none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
