@@ -71,6 +71,59 @@ def test_an_edited_question_replaces_it_and_what_came_after(page):
     assert page.locator(".fn-question").all_text_contents() == [UNKNOWN]
 
 
+@pytest.fixture
+def tabs(page, visit):
+    """Two tabs of one visitor with one conversation of one question."""
+    ask(page, HEIGHT)
+    page.wait_for_function("location.search.includes('chat=')")
+    other = visit(page.url, context=page.context)
+    other.locator(".fn-found .fn-actions").wait_for()
+    return page, other
+
+
+def questions(page):
+    return page.locator(".fn-question").all_text_contents()
+
+
+def test_a_question_of_another_tab_is_shown_with_the_next_one(tabs):
+    one, other = tabs
+    ask(other, PASSWORD)
+    one.fill("#fn-box textarea", UNKNOWN)
+    one.press("#fn-box textarea", "Enter")
+    one.locator(".fn-refusal").wait_for()
+    assert questions(one) == [HEIGHT, PASSWORD, UNKNOWN]
+
+
+def test_an_edit_does_not_drop_what_another_tab_has_asked_since(tabs):
+    one, other = tabs
+    ask(other, PASSWORD)
+    one.locator(".fn-card").first.get_by_text("Edit").click()
+    one.wait_for_function("document.querySelector('#fn-box textarea').value !== ''")
+    one.fill("#fn-box textarea", UNKNOWN)
+    one.press("#fn-box textarea", "Enter")
+    one.get_by_text("gone on elsewhere").wait_for()
+    assert questions(one) == [HEIGHT, PASSWORD]
+    assert one.input_value("#fn-box textarea") == UNKNOWN
+    other.reload()
+    other.locator(".fn-found .fn-actions").nth(1).wait_for()
+    assert questions(other) == [HEIGHT, PASSWORD]
+
+
+def test_a_conversation_that_another_tab_has_deleted_does_not_come_back(tabs):
+    one, other = tabs
+    other.click("#fn-sidebar .toggle-button")
+    other.locator("#fn-this > button").click()
+    other.get_by_role("button", name="Delete", exact=True).click()
+    other.get_by_role("button", name="Delete it").click()
+    other.wait_for_function("!document.querySelector('.fn-card')")
+    before = one.url
+    one.fill("#fn-box textarea", UNKNOWN)
+    one.press("#fn-box textarea", "Enter")
+    one.locator(".fn-refusal").wait_for()
+    assert questions(one) == [UNKNOWN]
+    one.wait_for_function("before => location.href !== before", arg=before)
+
+
 def test_a_question_that_takes_long_can_be_stopped(visit, library_qa, tmp_path):
     import threading
 

@@ -149,6 +149,8 @@ def test_nobody_reads_or_changes_what_is_anothers(store, attempt):
     with pytest.raises(ConversationError, match="of yours"):
         attempt(store, mine, turn)
     assert store.conversations("eve") == ()
+    assert store.numbers("eve", mine) == []
+    assert store.numbers("ann", mine) == [turn.number]
     assert store.conversations("ann") == before
     assert store.turns("ann", mine) == (turn,)
 

@@ -178,11 +178,15 @@ def responder(site: Site) -> Callable[[str, Chat, Within, gr.Request], Iterator[
         if not asked:
             yield gr.skip(), gr.skip(), gr.skip(), gr.skip()
             return
-        chat = held
+        chat = shown = _caught_up(site, held, request)
+        if held.editing is not None and shown is not held:
+            gr.Warning("This conversation has gone on elsewhere. Here is all of it: choose again.")
+            yield list(shown.messages), shown, asked, news(shown)
+            return
         if held.editing is not None and held.editing in held.turns:
             chat = held.before(held.editing)
         waiting = chat.said(asked, cards.busy_card(), None, {})
-        yield list(waiting.messages), replace(held, pending=asked), "", gr.skip()
+        yield list(waiting.messages), replace(shown, pending=asked), "", gr.skip()
         try:
             site.check_rate(request)
             done = _answered(site, visitor(request), chat, held.editing, asked, within)
@@ -194,6 +198,24 @@ def responder(site: Site) -> Callable[[str, Chat, Within, gr.Request], Iterator[
         yield list(done.messages), done, gr.skip(), news(done)
 
     return answers
+
+
+def _caught_up(site: Site, held: Chat, request: gr.Request) -> Chat:
+    """The chat with what has become of its conversation in another tab; ``held`` itself where nothing has.
+
+    One that was deleted there does not come back.
+    """
+    if not held.conversation:
+        return held
+    who = visitor(request)
+    known = [number for number in held.turns if number is not None]
+    try:
+        kept = site.store.numbers(who, held.conversation)
+        if known == kept[len(kept) - len(known) :]:
+            return held
+        return opened(held.conversation, site.store.turns(who, held.conversation)) if kept else Chat()
+    except FootnoteError:  # told when the answer can't be kept either
+        return held
 
 
 def _answered(site: Site, who: str, chat: Chat, replaced: int | None, asked: str, within: Within) -> Chat:

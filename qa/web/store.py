@@ -244,6 +244,15 @@ class Store:
             self.conversation(user, conversation)  # one whose turns were dropped has none, and is there
         return tuple(self._turn(row) for row in rows)
 
+    def numbers(self, user: str, conversation: str) -> list[int]:
+        """The numbers of a conversation's turns, in order; none where this user has no such conversation."""
+        _check_id(conversation)
+        rows = self._file.rows(
+            "SELECT number FROM turns WHERE user = ? AND conversation = ? ORDER BY number",
+            (user, conversation),
+        )
+        return [number for (number,) in rows]
+
     def turn(self, user: str, number: int) -> Turn:
         """One turn of a user.
 
