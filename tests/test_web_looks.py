@@ -277,3 +277,21 @@ def test_nothing_jumps_while_a_question_is_answered(visit, looks):
     assert page.evaluate("window.shifted.reduce((sum, each) => sum + each, 0)") < 0.1
     page.evaluate("document.querySelector('#fn-head').style.marginBottom = '20rem'")
     page.wait_for_function("window.shifted.reduce((sum, each) => sum + each, 0) > 0.1")
+
+
+def test_light_and_dark_are_changed_in_place_and_stay(visit, looks):
+    page = visit(looks, color_scheme="light")
+    colour = "getComputedStyle(document.body).backgroundColor"
+    before = page.evaluate(colour)
+    page.fill("#fn-box textarea", "half a question")
+    page.get_by_role("button", name="Light or dark").click()
+    still(page)
+    dark = page.evaluate(colour)
+    assert dark != before
+    assert page.input_value("#fn-box textarea") == "half a question"
+    page.reload()
+    page.wait_for_selector("#fn-box textarea")
+    assert page.evaluate(colour) == dark
+    page.get_by_role("button", name="Light or dark").click()
+    still(page)
+    assert page.evaluate(colour) == before

@@ -87,9 +87,9 @@ const deeds = {
   edit: (link, turn) => trigger("edit", { turn: Number(turn) }),
   unedit: () => trigger("edit", {}),
   theme: () => {
-    const query = new URLSearchParams(window.location.search);
-    query.set("__theme", document.body.classList.contains("dark") ? "light" : "dark");
-    window.location.search = query.toString();
+    const place = new URL(window.location.href);
+    place.searchParams.set("__theme", document.body.classList.toggle("dark") ? "dark" : "light");
+    history.replaceState(null, "", place);
   },
   good: (link, turn) => {
     tell(link, "Thank you");
