@@ -2,7 +2,7 @@
 
 Starts ``python app.py`` on ``seeds/`` and drives it with headless Chromium: the first paint, the time from
 Enter to the rendered answer, from the click on a citation to the marked words. Then a library of many
-documents (made up, with vectors without meaning): opening it, and filtering it. Then 16 users who ask the
+documents (made up): opening it, and filtering it. Then 16 users who ask the
 page's own function without a pause for some minutes: errors, times, and the server's memory. Needs Chromium,
 and the ``test`` extra for Playwright. Writes ``bench/results/web.json``.
 """
@@ -28,7 +28,7 @@ from typing import Any
 import psutil
 
 from bench import report
-from bench.following import FreeEncoder, write_notes
+from bench.following import write_notes
 from bench.machine import described
 from index import rebuild
 from tests.browser import chromium
@@ -206,7 +206,7 @@ def main() -> None:
             rows |= in_browser(browser, address)
             rows |= asked_together(address, process, arguments.minutes)
         write_notes(Path(scratch) / "notes", arguments.documents)
-        rebuild(Path(scratch) / "notes", Path(scratch) / "index", encoder=FreeEncoder())
+        rebuild(Path(scratch) / "notes", Path(scratch) / "index")
         with served("--index", str(Path(scratch) / "index")) as (address, _):
             rows |= library(browser, address)
     result = {"machine": described(), "rows": rows}
