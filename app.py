@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 DEFAULT_FOLDER = Path("seeds")
 MEGABYTE = 1_000_000
+RATE = 60
+"""Questions a minute of one visitor, where others than who runs Footnote can ask."""
+
 EVERYONES = 20
 """All visitors together may upload so many times what one may."""
 
@@ -90,11 +93,15 @@ def serve(
         ),
     ] = 1_000,
     rate: Annotated[
-        int,
+        int | None,
         typer.Option(
-            min=0, metavar="N", help="Questions a minute of one visitor; 0: any.", rich_help_panel=ACCESS
+            min=0,
+            metavar="N",
+            help="Questions a minute of one visitor; 0: any.",
+            show_default=f"{RATE}, or any where only this machine can ask",
+            rich_help_panel=ACCESS,
         ),
-    ] = 60,
+    ] = None,
     users: Annotated[
         Path | None,
         typer.Option(
@@ -156,17 +163,6 @@ def serve(
                 max_upload * MEGABYTE, quota=Quota(kept, quota * MEGABYTE, EVERYONES * quota * MEGABYTE)
             )
             indexing = Indexing(folders, qa.index_dir, follow=watch) if folders else None
-            site = Site(
-                qa=qa,
-                store=stack.enter_context(Store(kept)),
-                data=kept,
-                folders=tuple(folders) if changing else (),
-                indexing=indexing,
-                uploads=limits if changing else None,
-                limit=RateLimit(rate) if rate else None,
-                originals=originals and bool(folders),
-                documents=tuple(folders),
-            )
             settings = ServerSettings(
                 host=host,
                 port=port,
@@ -177,6 +173,17 @@ def serve(
                 proxy=tuple(proxy or ()),
                 root_path=root_path,
                 allowed_hosts=tuple(allow_host or ()),
+            )
+            site = Site(
+                qa=qa,
+                store=stack.enter_context(Store(kept)),
+                data=kept,
+                folders=tuple(folders) if changing else (),
+                indexing=indexing,
+                uploads=limits if changing else None,
+                limit=RateLimit(_rate(rate, settings)),
+                originals=originals and bool(folders),
+                documents=tuple(folders),
             )
             server = stack.enter_context(_started(partial(start, mcp=mcp), site, settings))
         terminal.stdout().print(f"Footnote is at {server.address} (Ctrl-C stops it)", highlight=False)
@@ -198,6 +205,16 @@ def _data(stack: ExitStack, named: Path | None, index_dir: Path, *, writing: boo
     if writing:
         return index_dir.with_name(f"{index_dir.name}.web")
     return Path(stack.enter_context(TemporaryDirectory(prefix="footnote-")))
+
+
+def _rate(asked: int | None, settings: ServerSettings) -> int:
+    """The questions a minute that one visitor may ask; 0 for any number."""
+    from qa.web.guard import is_loopback
+
+    if asked is not None:
+        return asked
+    alone = is_loopback(settings.host) and not settings.proxy and settings.users is None
+    return 0 if alone else RATE
 
 
 def _load(qa: QA) -> None:

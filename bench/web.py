@@ -22,6 +22,7 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 
@@ -142,9 +143,11 @@ def asked_together(address: str, process: psutil.Process, minutes: float) -> dic
 
     def user() -> None:
         number, visit = 0, uuid.uuid4().hex
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        browser.open(address).close()
         while time.monotonic() < over:
             started = time.perf_counter()
-            problem = _asked(address, function, visit, QUESTIONS[number % len(QUESTIONS)])
+            problem = _asked(browser, address, function, visit, QUESTIONS[number % len(QUESTIONS)])
             taken.append(time.perf_counter() - started)
             if problem:
                 errors.append(problem)
@@ -172,7 +175,9 @@ def _is_submit(dependency: dict[str, Any], config: dict[str, Any]) -> bool:
     return any(target[0] in boxes and target[1] == "submit" for target in dependency["targets"])
 
 
-def _asked(address: str, function: int, visit: str, question: str) -> str:
+def _asked(
+    browser: urllib.request.OpenerDirector, address: str, function: int, visit: str, question: str
+) -> str:
     """Ask as the page does: join the queue, and read its events to the end. Returns what went wrong."""
     request = urllib.request.Request(
         f"{address}gradio_api/queue/join",
@@ -180,10 +185,8 @@ def _asked(address: str, function: int, visit: str, question: str) -> str:
         {"Content-Type": "application/json"},
     )
     try:
-        urllib.request.urlopen(request, timeout=60).close()
-        with urllib.request.urlopen(
-            f"{address}gradio_api/queue/data?session_hash={visit}", timeout=60
-        ) as events:
+        browser.open(request, timeout=60).close()
+        with browser.open(f"{address}gradio_api/queue/data?session_hash={visit}", timeout=60) as events:
             for line in events:
                 event = json.loads(line[6:]) if line.startswith(b"data: ") else {}
                 if event.get("msg") == "process_completed":
@@ -201,7 +204,7 @@ def main() -> None:
     rows: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch, chromium() as browser:
         index = Path(scratch) / "seeds"
-        options = ["--folder", str(ROOT / "seeds"), "--index", str(index), "--rate", "0"]
+        options = ["--folder", str(ROOT / "seeds"), "--index", str(index)]
         with served(*options) as (address, process):
             rows |= in_browser(browser, address)
             rows |= asked_together(address, process, arguments.minutes)

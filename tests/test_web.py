@@ -16,7 +16,7 @@ import pytest
 
 import app
 from index import terminal, update
-from qa.web import cards, places
+from qa.web import ServerSettings, cards, places
 from qa.web.chat import Chat, _places
 from qa.web.reading import opener
 
@@ -186,6 +186,20 @@ def test_too_many_questions_are_told_to_wait(library_qa, tmp_path):
     assert [kind for kind, _ in kinds[:3]] == ["complete"] * 3
     assert kinds[-1][0] == "error"
     assert "ask again in" in kinds[-1][1]["error"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "settings", "expected"),
+    [
+        (None, {}, 0),
+        (None, {"host": "0.0.0.0"}, app.RATE),
+        (None, {"proxy": ("127.0.0.1",)}, app.RATE),
+        (5, {}, 5),
+        (0, {"host": "0.0.0.0"}, 0),
+    ],
+)
+def test_only_others_than_who_runs_it_are_told_to_wait(asked, settings, expected):
+    assert app._rate(asked, ServerSettings(**settings)) == expected
 
 
 # Visitors

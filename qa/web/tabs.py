@@ -21,8 +21,8 @@ from qa.web.bodies import BODY, CALL, JOIN, refuse
 NEW_A_MINUTE = 60
 """Tabs that a visitor, and all of a network without logins, may begin in a minute."""
 
-WAITING_EACH, WAITING_NETWORK = 12, 24
-"""Events that may wait in the queue for a visitor, and for a network without logins."""
+WAITING_EACH, WAITING_NETWORK = 12, 48
+"""Events that may wait in the queue for a visitor, and for a network without logins or cookies."""
 
 MAX_TABS = 20_000
 
@@ -93,7 +93,7 @@ class Tabs:
             for event in list(queue.queue):
                 scope = event.request.scope
                 waiting.update(access.payers(scope, access.holder(scope)))
-        if waiting[keys[0]] >= WAITING_EACH or any(waiting[key] >= WAITING_NETWORK for key in keys[1:]):
+        if any(waiting[key] >= _most_waiting(key) for key in keys):
             return refuse(429, "Too much that you have asked for is waiting still; try again in a moment.")
         return None
 
@@ -106,6 +106,10 @@ class Tabs:
                 if name not in self._holders and name not in running and _OF_A_CALL.fullmatch(name):
                     kept.session_data.pop(name, None)
                     kept.time_last_used.pop(name, None)
+
+
+def _most_waiting(key: str) -> int:
+    return WAITING_EACH if key.startswith(("user:", "visitor:")) else WAITING_NETWORK
 
 
 def _named(scope: Scope) -> Any:  # noqa: ANN401 - what a client sends
