@@ -87,6 +87,21 @@ def test_new_tabs_are_bounded_and_calls_keep_no_state(upload_folder):
         assert len(blocks.state_holder.session_data) <= 1
 
 
+def test_what_gradio_keeps_of_a_tab_does_not_grow_with_its_events(upload_folder):
+    with gr.Blocks(analytics_enabled=False) as blocks:
+        box = gr.Textbox()
+        box.submit(lambda text: gr.Textbox(info=text), box, box, api_name="who")
+    sizes = []
+    with serve(blocks.queue(), ServerSettings(port=0)) as server:
+        cookie = mine()
+        for number in range(12):
+            assert join(server, f"text {number}", cookie, "tab").status == 200
+            assert f"text {number}" in heard(server, cookie, "tab")
+            state = blocks.state_holder.session_data["tab"]
+            sizes.append((len(state.blocks_config.blocks), len(state.config_values)))
+    assert len(set(sizes[1:])) == 1
+
+
 def test_nobody_fills_the_queue_for_all(upload_folder):
     going = threading.Event()
     with gr.Blocks(analytics_enabled=False) as blocks:

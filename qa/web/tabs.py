@@ -84,6 +84,7 @@ class Tabs:
         elif owner != holder:
             return refuse(403, "This is another visitor's page; reload it to have one of your own.")
         self._holders.move_to_end(named)
+        self._forget_updates(named)
         return None
 
     def _too_many(self, keys: tuple[str, ...]) -> JSONResponse | None:
@@ -106,6 +107,16 @@ class Tabs:
                 if name not in self._holders and name not in running and _OF_A_CALL.fullmatch(name):
                     kept.session_data.pop(name, None)
                     kept.time_last_used.pop(name, None)
+
+    def _forget_updates(self, tab: str) -> None:
+        """Drop what gradio keeps of a tab's earlier updates: a new component for each, under a new number."""
+        held = self._blocks.state_holder.session_data.get(tab)
+        if held is None or self._blocks._queue.pending_event_ids_session.get(tab):
+            return  # what works for the tab at this moment may be about to look at them
+        own = self._blocks.blocks.keys()
+        for kept in (held.blocks_config.blocks, held.config_values):
+            for number in kept.keys() - own:
+                del kept[number]
 
 
 def _most_waiting(key: str) -> int:
