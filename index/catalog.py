@@ -308,15 +308,21 @@ class Catalog:
         )
         return str(rows[0][0]) if rows else None
 
-    def table_header(self, source: str, offset: int) -> Span | None:
-        """The header row of the table that holds a character of a file; None where there is none."""
+    def part(self, source: str, start: int, end: int) -> str:
+        """A part of the text of a file; "" where there is no such file or it was not read."""
+        rows = self._rows(
+            "SELECT substr(c.text, ?, ?) FROM files f JOIN contents c ON c.id = f.content WHERE f.source = ?",
+            (start + 1, end - start, source),
+        )
+        return str(rows[0][0]) if rows else ""
+
+    def tables(self, source: str) -> list[tuple[Span, Span]]:
+        """The header row of each table of a file that has one, and the range of the rows below it."""
         rows = self._rows(
             "SELECT c.tables FROM files f JOIN contents c ON c.id = f.content WHERE f.source = ?", (source,)
         )
-        for header, first, last in json.loads(rows[0][0]) if rows else ():
-            if first <= offset < last:
-                return header[0], header[1]
-        return None
+        found = json.loads(rows[0][0]) if rows else []
+        return [((header[0], header[1]), (first, last)) for header, first, last in found]
 
     # -- passages ----------------------------------------------------------------------------
 

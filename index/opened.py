@@ -127,7 +127,16 @@ class Snapshot:
 
     def table_header(self, source: str, offset: int) -> Span | None:
         """The header row of the table that holds ``text(source)[offset]``; None where there is none."""
-        return self._catalog.table_header(source, offset)
+        tables = self.tables(source)
+        return next((header for header, (first, last) in tables if first <= offset < last), None)
+
+    def tables(self, source: str) -> list[tuple[Span, Span]]:
+        """The tables of a document that have a header row: its range, and that of the rows below it."""
+        return self._catalog.tables(source)
+
+    def part(self, source: str, start: int, end: int) -> str:
+        """``text(source)[start:end]``, without reading all of it; "" where there is no such document."""
+        return self._catalog.part(source, start, end)
 
     def origin(self, source: str) -> Origin:
         """Where the bytes of a document are.

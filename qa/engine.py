@@ -36,6 +36,7 @@ from qa.question import check_k, check_probability, check_sources, cleaned, fitt
 from qa.reader import ScoredSpan, read, read_alone
 from qa.reranker import Reranker, rerank
 from qa.retriever import Retrieved, retrieve
+from qa.rows import Tables
 from qa.signals import signals
 from qa.span_model import BundledSpanModel, SpanModel
 
@@ -244,8 +245,9 @@ class QA:
         if self.reranker is not None:
             ranked, reranker = retrieved, self.reranker
             retrieved = clock.time("rerank", lambda: rerank(asked, ranked, reranker))
-        spans = clock.time("read", lambda: read(asked, retrieved, self.reader))
-        found = clock.time("check", lambda: _with_alone(asked, proposals(spans), self.reader))
+        tables = Tables(snapshot)
+        spans = clock.time("read", lambda: read(asked, retrieved, self.reader, tables))
+        found = clock.time("check", lambda: _with_alone(asked, proposals(spans), self.reader, tables))
         return Findings(
             question=asked,
             notice=notice,
@@ -387,11 +389,13 @@ class _Clock:
         return {**self._stages, "total": 1000 * (time.perf_counter() - self._started)}
 
 
-def _with_alone(question: str, found: Sequence[Proposal], reader: SpanModel) -> list[Proposal]:
+def _with_alone(
+    question: str, found: Sequence[Proposal], reader: SpanModel, tables: Tables
+) -> list[Proposal]:
     """The proposals, the first ones with what their sentences say when they are read alone."""
     if not found:
         return []
-    alone = read_alone(question, [proposal.best for proposal in found[:CHECKED]], reader)
+    alone = read_alone(question, [proposal.best for proposal in found[:CHECKED]], reader, tables)
     checked = [replace(proposal, alone=gap) for proposal, gap in zip(found, alone, strict=False)]
     return [*checked, *found[CHECKED:]]
 

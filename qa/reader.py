@@ -18,10 +18,11 @@ from math import exp, inf
 import numpy as np
 from numpy.typing import NDArray
 
-from index import IndexedPassage, Passage, Span
+from index import IndexedPassage, Passage, Span, question_terms, terms
 from qa.errors import ReaderError
 from qa.extent import sentences_around
 from qa.retriever import Retrieved
+from qa.rows import Part, Row, Tables
 from qa.span_ends import balanced, whole_words
 from qa.span_model import SpanModel, Text, Window
 
@@ -31,11 +32,17 @@ READ_PASSAGES = 8
 FARTHEST_BEHIND = 0.6
 """Passages whose score is so far below the best one's are not read; docs/performance.md has the curve."""
 
+READ_ROWS = 24
+"""How many rows of tables are read; docs/performance.md has the curve."""
+
 READ_TWINS = 8
 """How many near-duplicates that say something else are read besides."""
 
 SPANS_OF_A_WINDOW = 4
 SPAN_PIECES = 30
+WHOLE_CELL_WORDS = 8
+"""A cell of a table that has no more is the answer as a whole."""
+
 RETRIEVAL_WEIGHT = 6.0
 """What one point of the retriever's score is worth in logits; docs/reader.md has the curve."""
 
@@ -72,37 +79,63 @@ class ScoredSpan:
         return passage.text[self.start - passage.start : self.end - passage.start]
 
 
-def read(question: str, retrieved: Sequence[Retrieved], model: SpanModel) -> list[ScoredSpan]:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What is read at once: a row of a table, or a passage without its rows.
+
+    ``sentences`` are those in which answers may lie.
+    """
+
+    candidate: Retrieved
+    place: Retrieved
+    text: Text
+    sentences: Sequence[Span]
+    row: Row | None = None
+
+    def spans(self, window: Window) -> Iterator[tuple[int, int, float]]:
+        """The best spans of a window as ranges of the document, with their gaps."""
+        window = _checked(window, self.text.passage)
+        if self.row is not None:
+            return _placed_in_row(window, self.row)
+        return _placed(window, self.place.passage.passage, self.sentences)
+
+
+def read(question: str, retrieved: Sequence[Retrieved], model: SpanModel, tables: Tables) -> list[ScoredSpan]:
     """The best spans of the best passages, best first; of overlapping spans only the best stays.
 
     Args:
         question: the stand-alone question.
         retrieved: the candidate passages, best first.
         model: gives the logits.
+        tables: those of the documents; their rows are read one by one, as they are told.
 
     Raises:
         ReaderError: the model gave something that is no number, or a place that is not in its passage.
     """
-    readable = list(_readable(retrieved))
-    if not readable:
-        return []
-    windows = model.windows(
+    readings = _likeliest(
         question,
-        [Text(place.passage.passage.context, place.passage.passage.text) for _, place in readable],
+        [
+            reading
+            for candidate, place in _readable(retrieved)
+            for reading in _readings(candidate, place, tables)
+        ],
     )
+    if not readings:
+        return []
+    windows = model.windows(question, [reading.text for reading in readings])
     spans = [
-        ScoredSpan(candidate, place, start, end, gap, gap + RETRIEVAL_WEIGHT * place.score)
-        for (candidate, place), found in zip(readable, windows, strict=True)
+        ScoredSpan(one.candidate, one.place, start, end, gap, gap + RETRIEVAL_WEIGHT * one.place.score)
+        for one, found in zip(readings, windows, strict=True)
         for window in found
-        for start, end, gap in _placed(_checked(window, place.passage.passage.text), place.passage)
+        for start, end, gap in one.spans(window)
     ]
     return _without_overlaps(sorted(spans, key=lambda span: -span.score))
 
 
-def read_alone(question: str, spans: Sequence[ScoredSpan], model: SpanModel) -> list[float]:
+def read_alone(question: str, spans: Sequence[ScoredSpan], model: SpanModel, tables: Tables) -> list[float]:
     """For each span the gap of the best one in its sentences when they are read by themselves.
 
-    Spans of the same sentences have the same one.
+    Spans of the same sentences have the same one. The row of a table is read as it is told.
 
     Without the rest of the passage a question that only resembles what it says finds less to be misled
     by: a verifier made of the reader itself (after Hu et al. 2019, Read + Verify).
@@ -110,19 +143,58 @@ def read_alone(question: str, spans: Sequence[ScoredSpan], model: SpanModel) -> 
     Raises:
         ReaderError: as `read`.
     """
-    texts = []
+    asked = []
     for span in spans:
-        passage = span.place.passage.passage
-        start, end = sentences_around(passage, span.start, span.end)
-        texts.append(Text(passage.context, passage.text[start - passage.start : end - passage.start]))
-    unique = list(dict.fromkeys(texts))
+        found = span.place.passage
+        asked.append(_alone(found, sentences_around(found.passage, span.start, span.end), tables))
+    unique = list(dict.fromkeys(asked))
+    windows = model.windows(question, [text for text, _ in unique])
     highest = {
-        text: max(
-            (gap for one in found for _, _, gap in best_spans(_checked(one, text.passage))), default=-inf
-        )
-        for text, found in zip(unique, model.windows(question, unique), strict=True)
+        one: max((gap for window in found for gap in _gaps(window, *one)), default=-inf)
+        for one, found in zip(unique, windows, strict=True)
     }
-    return [highest[text] for text in texts]
+    return [highest[one] for one in asked]
+
+
+def _gaps(window: Window, text: Text, row: Row | None) -> Iterator[float]:
+    window = _checked(window, text.passage)
+    return (gap for _, _, gap in (best_spans(window) if row is None else _placed_in_row(window, row)))
+
+
+def _readings(candidate: Retrieved, place: Retrieved, tables: Tables) -> Iterator[_Reading]:
+    """A passage, read as a whole but for the rows of its tables, which are read one by one."""
+    passage = place.passage.passage
+    prose = []
+    for sentence in passage.sentences:
+        text, row = _alone(place.passage, sentence, tables)
+        if row is None:
+            prose.append(sentence)
+        else:
+            yield _Reading(candidate, place, text, (sentence,), row)
+    if prose or not passage.sentences:
+        yield _Reading(candidate, place, Text(passage.context, passage.text), prose)
+
+
+def _likeliest(question: str, readings: Sequence[_Reading]) -> list[_Reading]:
+    """All prose, and of many rows those that share most words with the question."""
+    asked = set(question_terms(question))
+    shared = {
+        number: len(asked.intersection(terms(one.row.text)))
+        for number, one in enumerate(readings)
+        if one.row is not None
+    }
+    kept = set(sorted(shared, key=lambda number: -shared[number])[:READ_ROWS])
+    return [one for number, one in enumerate(readings) if one.row is None or number in kept]
+
+
+def _alone(found: IndexedPassage, span: Span, tables: Tables) -> tuple[Text, Row | None]:
+    """What is read of a part of a passage by itself; of a row, as it is told."""
+    passage = found.passage
+    row = tables.row(found, *span)
+    if row is None:
+        return Text(passage.context, passage.text[span[0] - passage.start : span[1] - passage.start]), None
+    is_above = row.header[0] < passage.start  # then it is the last line of the context
+    return Text(passage.context.rpartition("\n")[0] if is_above else passage.context, row.text), row
 
 
 def _readable(retrieved: Sequence[Retrieved]) -> Iterator[tuple[Retrieved, Retrieved]]:
@@ -158,12 +230,45 @@ def _checked(window: Window, text: str) -> Window:
     return window
 
 
-def _placed(window: Window, found: IndexedPassage) -> Iterator[tuple[int, int, float]]:
+def _placed_in_row(window: Window, row: Row) -> Iterator[tuple[int, int, float]]:
+    """The best spans of a row that is told: of each cell one, whole where it is short."""
+    best: dict[Span, float] = {}
+    for part in row.parts:
+        inside = [
+            number
+            for number, (start, end) in enumerate(window.offsets)
+            if part.start <= start < end <= part.end
+        ]
+        if not inside:
+            continue
+        cell = slice(inside[0], inside[-1] + 1)
+        stretch = replace(
+            window,
+            offsets=window.offsets[cell],
+            starts=window.starts[cell],
+            ends=window.ends[cell],
+        )
+        for first, last, gap in best_spans(stretch)[:1]:
+            span = _in_cell(row.text[part.start : part.end], stretch, first, last, part)
+            best[span] = max(gap, best.get(span, -inf))
+    ranked = sorted(best.items(), key=lambda item: -item[1])[:SPANS_OF_A_WINDOW]
+    return ((start, end, gap) for (start, end), gap in ranked)
+
+
+def _in_cell(cell: str, window: Window, first: int, last: int, part: Part) -> Span:
+    """A span of word pieces of a cell as a range of the document."""
+    start, end = 0, len(cell)
+    if len(cell.split()) > WHOLE_CELL_WORDS:
+        start, end = window.offsets[first][0] - part.start, window.offsets[last][1] - part.start
+        start, end = balanced(cell, *whole_words(cell, start, end))
+    return part.place + start, part.place + end
+
+
+def _placed(window: Window, passage: Passage, sentences: Sequence[Span]) -> Iterator[tuple[int, int, float]]:
     """The best spans of a window as ranges of the document, snapped to whole words."""
-    passage = found.passage
     spans = [
         (offset + first, offset + last, gap)
-        for offset, stretch in _stretches(_in_sentences(window, passage), passage)
+        for offset, stretch in _stretches(_in_sentences(window, passage, sentences), passage)
         for first, last, gap in best_spans(stretch)
     ]
     for first, last, gap in sorted(spans, key=lambda span: -span[2])[:SPANS_OF_A_WINDOW]:
@@ -176,13 +281,13 @@ def _placed(window: Window, found: IndexedPassage) -> Iterator[tuple[int, int, f
                 yield passage.start + start, passage.start + end, gap
 
 
-def _in_sentences(window: Window, passage: Passage) -> Window:
+def _in_sentences(window: Window, passage: Passage, sentences: Sequence[Span]) -> Window:
     """The window without the logits of what is no sentence: list marks, rules, a table's header."""
     if not window.offsets:
         return window
     starts, ends = np.array(window.offsets).T + passage.start
     inside = np.zeros(len(starts), dtype=bool)
-    for first, last in passage.sentences:
+    for first, last in sentences:
         inside |= (starts < last) & (ends > first)
     return replace(
         window,

@@ -10,6 +10,7 @@ from index import Snapshot, question_terms, terms
 from qa.evidence import Proposal, independent, log_sum
 from qa.extent import sentences_around, wants_sentences
 from qa.retriever import Retrieved
+from qa.rows import Tables
 
 SIGNALS = {
     "gap": 1,
@@ -62,6 +63,8 @@ def signals(
     missing = [weight for term, weight in asked.items() if term not in there]
     start, end = sentences_around(passage, span.start, span.end)
     near = context | set(terms(passage.text[start - passage.start : end - passage.start]))
+    if header := Tables(snapshot).header(span.place.passage, start):
+        near |= set(terms(header[1]))
     named = [term for name in _NAMED.findall(question) for term in terms(name)]
     others = [other.score for number, other in enumerate(found) if number != place]
     gaps = [span.gap for other in found for span in independent((other.best, *other.others))]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bench import corpus, report
+from bench.tables import write_tables
 from bench.where import shares
 from index import load_encoder
 from index.lexical import terms
@@ -33,6 +34,18 @@ def test_each_passage_is_a_file(tmp_path):
     texts = corpus.passages(3)
     corpus.write_folder(tmp_path, texts)
     assert sorted(path.read_text().strip() for path in tmp_path.rglob("*.txt")) == sorted(texts)
+
+
+def test_drawn_tables_are_always_the_same_and_hold_their_answers(tmp_path):
+    assert write_tables(tmp_path / "a") == write_tables(tmp_path / "b") == 365
+    one, other = (
+        {path.name: path.read_text() for path in (tmp_path / name).rglob("*.*")} for name in ("a", "b")
+    )
+    assert one == other
+    for question in map(json.loads, one["questions.jsonl"].splitlines()):
+        table = one[question["within"]]
+        assert all(answer in table for answer in question["answers"])
+        assert question["source"] == ([question["within"]] if question["answers"] else [])
 
 
 @pytest.mark.parametrize("name", ["goals", *report.TABLES])

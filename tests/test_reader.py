@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index import IndexedPassage, Passage
+from qa import reader
 from qa.errors import ReaderError
 from qa.reader import (
     FARTHEST_BEHIND,
@@ -22,14 +23,48 @@ from qa.reader import (
     RETRIEVAL_WEIGHT,
     SPAN_PIECES,
     SPANS_OF_A_WINDOW,
+    WHOLE_CELL_WORDS,
     best_spans,
-    read,
-    read_alone,
 )
 from qa.retriever import Retrieved
+from qa.rows import Tables
 from qa.span_model import BUNDLED_FOLDER, WINDOW_PIECES, BundledSpanModel, Text, Window
 
 from .conftest import TEXTS, NoiseReader, PatternReader
+
+
+class Document:
+    """The tables of a document, which holds none if not told."""
+
+    def __init__(self, text: str = "", header: tuple[int, int] = (0, 0), rows: tuple[int, int] = (0, 0)):
+        self.text = text
+        self.found = [(header, rows)] if text else []
+
+    def tables(self, source):
+        return self.found
+
+    def part(self, source, start, end):
+        return self.text[start:end]
+
+
+def read(question, found, model, document=None):
+    return reader.read(question, found, model, Tables(document or Document()))
+
+
+def read_alone(question, spans, model, document=None):
+    return reader.read_alone(question, spans, model, Tables(document or Document()))
+
+
+class Noting(PatternReader):
+    """Keeps what it is given to read."""
+
+    def __init__(self, pattern: str) -> None:
+        super().__init__(pattern, gap=4.0)
+        self.seen: list[Text] = []
+
+    def windows(self, question, texts):
+        self.seen += texts
+        return super().windows(question, texts)
 
 
 def passage(text: str, start: int = 0, sentences: Sequence[tuple[int, int]] | None = None) -> Passage:
@@ -251,19 +286,65 @@ def test_a_sentence_is_read_alone_under_its_heading():
     sentences = [(0, 12), (13, 26), (27, len(text))]
     found = replace(passage(text, 7, sentences), context="The sale")
     asked = Retrieved(IndexedPassage(0, ("a.txt",), None, found), 1.0, 1.0, 0.0)
-    seen: list[Text] = []
-
-    class Noting(PatternReader):
-        def windows(self, question, texts):
-            seen.extend(texts)
-            return super().windows(question, texts)
-
-    reader = Noting("Mary|Paul waited", gap=4.0)
-    mary, paul = sorted(read("Who?", [asked], reader), key=lambda span: span.text)
-    del seen[:]
-    assert read_alone("Who?", [mary, paul], reader) == [4.0, 4.0]
-    assert seen == [Text("The sale", "Mary sold it."), Text("The sale", "Paul waited.")]
+    model = Noting("Mary|Paul waited")
+    mary, paul = sorted(read("Who?", [asked], model), key=lambda span: span.text)
+    del model.seen[:]
+    assert read_alone("Who?", [mary, paul], model) == [4.0, 4.0]
+    assert model.seen == [Text("The sale", "Mary sold it."), Text("The sale", "Paul waited.")]
     assert read_alone("Who?", [mary], PatternReader("Otto")) == [-inf]
+
+
+# Rows of tables
+
+TABLE = "All boats:\nBoat|Owner|Crew\nOsprey|Mary Jones|4\nHeron|Paul|7"
+BOATS = Document(TABLE, (11, 26), (27, len(TABLE)))
+OSPREY, HERON = TABLE.index("Osprey"), TABLE.index("Heron")
+
+
+def boats(first: int, context: str = "Boats") -> Retrieved:
+    """The document from ``first`` on."""
+    lines = [(0, 10), (OSPREY, HERON - 1), (HERON, len(TABLE))]
+    sentences = tuple(line for line in lines if line[0] >= first)
+    found = Passage(first, len(TABLE), TABLE[first:], (), None, sentences, context)
+    return Retrieved(IndexedPassage(0, ("a.csv",), None, found), 1.0, 1.0, 0.0)
+
+
+def test_rows_are_read_one_by_one_as_they_are_told_and_prose_as_it_is():
+    model = Noting("Paul")
+    (paul,) = read("Whose is the Heron?", [boats(0)], model, BOATS)
+    told = "Boat: Heron. Heron has Owner Paul. Heron has Crew 7."
+    osprey = "Boat: Osprey. Osprey has Owner Mary Jones. Osprey has Crew 4."
+    assert [text.passage for text in model.seen] == [osprey, told, TABLE]
+    assert (paul.text, TABLE[paul.start : paul.end]) == ("Paul", "Paul")
+    assert read_alone("Whose is the Heron?", [paul], model, BOATS) == [4.0]
+    assert model.seen[3:] == [Text("Boats", told)]
+
+
+@pytest.mark.parametrize(("context", "kept"), [("Boats\nBoat|Owner|Crew", "Boats"), ("Boat|Owner|Crew", "")])
+def test_a_header_above_the_passage_is_not_told_twice(context, kept):
+    model = Noting("Paul")
+    assert read("Whose is the Heron?", [boats(HERON, context)], model, BOATS)[0].text == "Paul"
+    assert [text.context for text in model.seen] == [kept]
+
+
+@pytest.mark.parametrize(("pattern", "said"), [("Jones", "Mary Jones"), ("Osprey(?= has Crew)", "Osprey")])
+def test_a_short_cell_is_quoted_whole_wherever_it_is_told(pattern, said):
+    (found,) = read("?", [boats(OSPREY)], PatternReader(pattern), BOATS)
+    assert found.text == said
+
+
+def test_of_a_long_cell_the_words_are_quoted():
+    long = "bought by Mary Jones in the year of the great storm"
+    assert len(long.split()) > WHOLE_CELL_WORDS
+    text = f"Boat|History\nOsprey|{long}"
+    found = Passage(13, len(text), text[13:], (), None, ((13, len(text)),), "")
+    asked = Retrieved(IndexedPassage(0, ("a.csv",), None, found), 1.0, 1.0, 0.0)
+    (span,) = read("?", [asked], PatternReader("Mary Jones"), Document(text, (0, 12), (13, len(text))))
+    assert span.text == "Mary Jones"
+
+
+def test_names_of_columns_are_no_answers():
+    assert read("?", [boats(OSPREY)], PatternReader("Owner|Crew|has"), BOATS) == []
 
 
 def test_what_no_reader_could_mean_of_a_sentence_is_an_error():

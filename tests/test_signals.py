@@ -23,8 +23,16 @@ QUESTION = "Who sold Ann the silver spoon?"
 class Words:
     """The part of a snapshot that the signals look at."""
 
+    header: tuple[int, int] | None = None
+
     def term_weights(self, terms):
         return {term: WEIGHTS[term] for term in terms}
+
+    def tables(self, source):
+        return [(self.header, (0, 999))] if self.header else []
+
+    def part(self, source, start, end):
+        return BEST.passage.passage.text[start:end]
 
 
 def retrieved(number: int, text: str, score: float, cosine: float, bm25: float) -> Retrieved:
@@ -76,6 +84,14 @@ def test_every_signal_of_a_worked_example():
             "wants_sentences": 0.0,
         }
     )
+
+
+def test_what_the_header_over_a_row_says_is_not_missing_in_it():
+    words = Words()
+    spoon = BEST.passage.passage.text.index("spoon")
+    words.header = (spoon, spoon + 5)
+    found = signals(QUESTION, words, (BEST, OTHER), FOUND, 0)
+    assert found == pytest.approx({**seen(), "sentence_missing": 6 / 10})
 
 
 def test_the_signals_of_a_later_answer():

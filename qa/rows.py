@@ -1,0 +1,183 @@
+"""Rows of tables, told as sentences.
+
+A row ("Ouessant | Abel Moreau | 1987") says what it says by standing under a header, and a reader of prose
+counts no columns. So each cell is told with the names of its row and of its column ("Ouessant has Keeper
+Abel Moreau."), and every word that can be an answer keeps the place where it stands in the document. After
+Oguz et al. 2022 (UniK-QA), who flatten tables row by row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from index import IndexedPassage, Span
+
+NAME_CHARACTERS = 80
+"""The most of a row's or a column's name that is told with each cell."""
+
+_MARKS = ("\t", "|", ";", ",")
+"""What stands between cells, in the order in which it is believed: commas stand in texts and numbers, too."""
+
+_PRINTED_MARKS = _MARKS[:2]
+"""The same where rows have pages: cells on paper stand apart, and a comma is part of one."""
+
+_PIPE = re.compile(r"(?<!\\)\|")
+_LETTER = re.compile(r"[^\W\d_]")
+_EDGE = " \t|"
+_EDGE_CHARACTERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """``text[start:end]`` of a row that is told: what the document says from ``place`` on."""
+
+    start: int
+    end: int
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row as it is told, what in it are words of the document, and where its header row stands."""
+
+    text: str
+    parts: tuple[Part, ...]
+    header: Span
+
+
+class Texts(Protocol):
+    """The part of a snapshot that rows are looked up in."""
+
+    def tables(self, source: str) -> Sequence[tuple[Span, Span]]:
+        """The tables of a document that have a header row: its range, and that of the rows below it."""
+
+    def part(self, source: str, start: int, end: int) -> str:
+        """A part of a document's text."""
+
+
+class Tables:
+    """The tables of the documents that a question is looked for in, each looked up once."""
+
+    def __init__(self, texts: Texts) -> None:
+        """Look them up in ``texts``."""
+        self._texts = texts
+        self._tables: dict[str, Sequence[tuple[Span, Span]]] = {}
+        self._headers: dict[tuple[str, Span], str] = {}
+
+    def header(self, found: IndexedPassage, offset: int) -> tuple[Span, str] | None:
+        """The header row over what stands at ``offset``: its range and text; None where there is none."""
+        source = found.sources[0]
+        if source not in self._tables:
+            self._tables[source] = self._texts.tables(source)
+        for header, (first, last) in self._tables[source]:
+            if first <= offset < last:
+                if (source, header) not in self._headers:
+                    self._headers[source, header] = self._texts.part(source, *header)
+                return header, self._headers[source, header]
+        return None
+
+    def row(self, found: IndexedPassage, start: int, end: int) -> Row | None:
+        """A row of a table, told; None where the range is none, or its cells can't be told apart."""
+        header = self.header(found, start)
+        if header is None or not self._begins_line(found, start):
+            return None
+        passage = found.passage
+        row = passage.text[start - passage.start : end - passage.start]
+        return told(header, row, start, _MARKS if passage.page is None else _PRINTED_MARKS)
+
+    def _begins_line(self, found: IndexedPassage, start: int) -> bool:
+        """Whether a row begins there, and not the rest of one that is longer than a passage."""
+        inside = start - found.passage.start
+        if inside > _EDGE_CHARACTERS:
+            before = found.passage.text[inside - _EDGE_CHARACTERS : inside]
+        else:
+            before = self._texts.part(found.sources[0], max(start - _EDGE_CHARACTERS, 0), start)
+        line = before.rpartition("\n")
+        return not line[2].strip(_EDGE) and (bool(line[1]) or start < _EDGE_CHARACTERS)
+
+
+def told(header: tuple[Span, str], row: str, place: int, marks: Sequence[str] = _MARKS) -> Row | None:
+    """A row that stands at ``place``, told under its header (range and text).
+
+    None where the cells of both can't be told apart, for none of the ``marks`` stands between them, or
+    where only one of its cells holds anything.
+    """
+    for mark in marks:
+        names, values = cells(header[1], mark), cells(row, mark)
+        if len(names) > 1 and 1 < len(values) <= len(names):
+            text, parts = _told([_name(header[1][a:b]) for a, b in names], row, values, place)
+            return Row(text, tuple(parts), header[0]) if len(parts) > 1 else None
+    return None
+
+
+def cells(line: str, mark: str) -> list[Span]:
+    """The cells of a line, without the white space and the quotation marks around them; empty ones, too."""
+    bounds: list[Span] = []
+    start = 0
+    for end in [*_cuts(line, mark), len(line)]:
+        bounds.append(_trimmed(line, start, end))
+        start = end + 1
+    if mark == "|" and len(bounds) > 2:  # Markdown's rows begin and end with one
+        first = 1 if bounds[0][0] == bounds[0][1] and line.lstrip().startswith(mark) else 0
+        last = -1 if line.rstrip().endswith(mark) else None
+        return bounds[first:last]
+    return bounds
+
+
+def _cuts(line: str, mark: str) -> list[int]:
+    if mark == "|":
+        return [found.start() for found in _PIPE.finditer(line)]
+    cuts: list[int] = []
+    quoted = False
+    begins = True
+    for place, character in enumerate(line):
+        if character == '"' and (quoted or begins):
+            quoted = not quoted
+        elif character == mark and not quoted:
+            cuts.append(place)
+        begins = character == mark or (begins and character.isspace())
+    return cuts
+
+
+def _trimmed(line: str, start: int, end: int) -> Span:
+    while start < end and line[start].isspace():
+        start += 1
+    while start < end and line[end - 1].isspace():
+        end -= 1
+    if end - start > 1 and line[start] == line[end - 1] == '"':
+        start, end = start + 1, end - 1
+    return start, end
+
+
+def _name(text: str) -> str:
+    return " ".join(text.split())[:NAME_CHARACTERS].rstrip()
+
+
+def _told(names: Sequence[str], row: str, values: Sequence[Span], place: int) -> tuple[str, list[Part]]:
+    filled = [number for number, (start, end) in enumerate(values) if start < end]
+    if not filled:
+        return "", []
+    # A number or a date in front names no row where a word does.
+    key = next((n for n in filled if _LETTER.search(row[slice(*values[n])])), filled[0])
+    start, end = values[key]
+    name = start, start + len(row[start : min(end, start + NAME_CHARACTERS)].rstrip())
+    text = ""
+    parts: list[Part] = []
+
+    def add(words: Span) -> None:
+        nonlocal text
+        parts.append(Part(len(text), len(text) + words[1] - words[0], place + words[0]))
+        text += row[slice(*words)]
+
+    for number in filled:
+        if number == key:
+            text += f"{names[number]}: " if names[number] else ""
+        else:
+            add(name)
+            text += f" has {names[number]} " if names[number] else " has "
+        add(values[number])
+        text += ". "
+    return text.rstrip(), parts
