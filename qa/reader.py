@@ -33,7 +33,10 @@ FARTHEST_BEHIND = 0.6
 """Passages whose score is so far below the best one's are not read; docs/performance.md has the curve."""
 
 READ_ROWS = 24
-"""How many rows of tables are read; docs/performance.md has the curve."""
+"""How many rows of tables are read; docs/reader.md has the curve."""
+
+ROWS_CHARACTERS = 10_000
+"""How many characters these may have in all, as they are told: a row may have hundreds of cells."""
 
 READ_TWINS = 8
 """How many near-duplicates that say something else are read besides."""
@@ -183,7 +186,9 @@ def _likeliest(question: str, readings: Sequence[_Reading]) -> list[_Reading]:
         for number, one in enumerate(readings)
         if one.row is not None
     }
-    kept = set(sorted(shared, key=lambda number: -shared[number])[:READ_ROWS])
+    likeliest = sorted(shared, key=lambda number: -shared[number])[:READ_ROWS]
+    lengths = itertools.accumulate(len(readings[number].text.passage) for number in likeliest)
+    kept = {number for number, total in zip(likeliest, lengths, strict=True) if total <= ROWS_CHARACTERS}
     return [one for number, one in enumerate(readings) if one.row is None or number in kept]
 
 
@@ -250,7 +255,8 @@ def _placed_in_row(window: Window, row: Row) -> Iterator[tuple[int, int, float]]
         )
         for first, last, gap in best_spans(stretch)[:1]:
             span = _in_cell(row.text[part.start : part.end], stretch, first, last, part)
-            best[span] = max(gap, best.get(span, -inf))
+            if span[0] < span[1]:
+                best[span] = max(gap, best.get(span, -inf))
     ranked = sorted(best.items(), key=lambda item: -item[1])[:SPANS_OF_A_WINDOW]
     return ((start, end, gap) for (start, end), gap in ranked)
 

@@ -18,6 +18,9 @@ from index import IndexedPassage, Span
 NAME_CHARACTERS = 80
 """The most of a row's or a column's name that is told with each cell."""
 
+LONGEST_HEADER = LONGEST_ROW = 10_000
+"""Characters. A row that would be longer is not told; of a header the rest is left out."""
+
 _MARKS = ("\t", "|", ";", ",")
 """What stands between cells, in the order in which it is believed: commas stand in texts and numbers, too."""
 
@@ -75,7 +78,8 @@ class Tables:
         for header, (first, last) in self._tables[source]:
             if first <= offset < last:
                 if (source, header) not in self._headers:
-                    self._headers[source, header] = self._texts.part(source, *header)
+                    end = min(header[1], header[0] + LONGEST_HEADER)
+                    self._headers[source, header] = self._texts.part(source, header[0], end)
                 return header, self._headers[source, header]
         return None
 
@@ -102,14 +106,15 @@ class Tables:
 def told(header: tuple[Span, str], row: str, place: int, marks: Sequence[str] = _MARKS) -> Row | None:
     """A row that stands at ``place``, told under its header (range and text).
 
-    None where the cells of both can't be told apart, for none of the ``marks`` stands between them, or
-    where only one of its cells holds anything.
+    None where the cells of both can't be told apart, for none of the ``marks`` stands between them; where
+    only one of its cells holds anything; and where it is longer than `LONGEST_ROW`.
     """
     for mark in marks:
         names, values = cells(header[1], mark), cells(row, mark)
         if len(names) > 1 and 1 < len(values) <= len(names):
             text, parts = _told([_name(header[1][a:b]) for a, b in names], row, values, place)
-            return Row(text, tuple(parts), header[0]) if len(parts) > 1 else None
+            is_told = len(parts) > 1 and len(text) <= LONGEST_ROW
+            return Row(text, tuple(parts), header[0]) if is_told else None
     return None
 
 

@@ -19,8 +19,10 @@ from qa.errors import ReaderError
 from qa.reader import (
     FARTHEST_BEHIND,
     READ_PASSAGES,
+    READ_ROWS,
     READ_TWINS,
     RETRIEVAL_WEIGHT,
+    ROWS_CHARACTERS,
     SPAN_PIECES,
     SPANS_OF_A_WINDOW,
     WHOLE_CELL_WORDS,
@@ -341,6 +343,36 @@ def test_of_a_long_cell_the_words_are_quoted():
     asked = Retrieved(IndexedPassage(0, ("a.csv",), None, found), 1.0, 1.0, 0.0)
     (span,) = read("?", [asked], PatternReader("Mary Jones"), Document(text, (0, 12), (13, len(text))))
     assert span.text == "Mary Jones"
+
+
+def many_rows(count: int, width: int = 1) -> tuple[Document, Retrieved]:
+    lines = [
+        "Boat|Owner",
+        *(f"Boat{number}|{'Owner ' * (width - 1)}Owner{number}" for number in range(count)),
+    ]
+    text = "\n".join(lines)
+    starts = [text.index(line) for line in lines[1:]]
+    sentences = tuple((a, b - 1) for a, b in pairwise([*starts, len(text) + 1]))
+    found = Passage(0, len(text), text, (), None, sentences, "")
+    return (
+        Document(text, (0, 10), (11, len(text))),
+        Retrieved(IndexedPassage(0, ("a.csv",), None, found), 1.0, 1.0, 0.0),
+    )
+
+
+def test_of_many_rows_those_are_read_that_share_most_with_the_question():
+    document, found = many_rows(3 * READ_ROWS)
+    model = Noting("Owner70")
+    assert read("Who owns Boat70?", [found], model, document)[0].text == "Owner70"
+    assert len(model.seen) == READ_ROWS
+
+
+def test_long_rows_are_read_as_far_as_there_is_room():
+    document, found = many_rows(20, width=200)
+    model = Noting("Owner7")
+    assert read("Who owns Boat7?", [found], model, document)[0].text == "Owner7"
+    assert sum(len(text.passage) for text in model.seen) <= ROWS_CHARACTERS
+    assert len(model.seen) > 2
 
 
 def test_names_of_columns_are_no_answers():

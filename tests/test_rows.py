@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index import IndexedPassage, Passage
-from qa import QA
+from qa import QA, rows
 from qa.rows import NAME_CHARACTERS, Tables, cells, told
 
 from .conftest import write_files
@@ -91,6 +91,13 @@ def test_long_names_are_cut():
     assert len(found.text) < 40 * 7 + 3 * NAME_CHARACTERS + 20
 
 
+def test_a_row_that_would_be_too_long_is_not_told():
+    header = ",".join(f"column number {number}" for number in range(400))
+    row = ",".join(str(number) for number in range(400))
+    assert told(((0, 9), header), row, 0) is None
+    assert told(((0, 9), header), row[:200].rpartition(",")[0], 0) is not None
+
+
 # In a document
 
 
@@ -129,6 +136,11 @@ def test_rows_are_looked_up_once_for_a_document():
     assert tables.row(whole, prose, len(TEXT)) is None
     assert tables.header(whole, 8) is None
     assert texts.asked == 1
+
+
+def test_of_a_long_header_the_end_is_left_out(monkeypatch):
+    monkeypatch.setattr(rows, "LONGEST_HEADER", 4)
+    assert Tables(Texts(TEXT, (7, 17), (18, 41))).header(passage_of(0, 41), 20) == ((7, 17), "Boat")
 
 
 def test_the_rest_of_a_long_row_is_not_told_under_the_first_columns():
