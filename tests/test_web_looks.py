@@ -281,7 +281,7 @@ def test_nothing_jumps_while_a_question_is_answered(visit, looks):
 
 def test_light_and_dark_are_changed_in_place_and_stay(visit, looks):
     page = visit(looks, color_scheme="light")
-    colour = "getComputedStyle(document.body).backgroundColor"
+    colour = "getComputedStyle(document.querySelector('#fn-head')).color"
     before = page.evaluate(colour)
     page.fill("#fn-box textarea", "half a question")
     page.get_by_role("button", name="Light or dark").click()
