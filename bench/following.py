@@ -143,9 +143,10 @@ def peak(folder: Path, index_dir: Path) -> float:
 
     watching = threading.Thread(target=look)
     watching.start()
-    rebuild(folder, index_dir, encoder=encoder)
+    built = rebuild(folder, index_dir, encoder=encoder)
     over.set()
     watching.join()
+    assert built.counts["indexed"] == len(list(folder.iterdir())), built.failed
     return highest / 1e6
 
 

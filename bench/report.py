@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import statistics
 from collections.abc import Callable, Sequence
@@ -58,14 +59,19 @@ def tables(results: dict[str, Rows]) -> dict[str, str]:
 
 def check_one_machine() -> None:
     """Refuse to set results of several machines or versions beside one another."""
-    timed = ((path, json.loads(path.read_text(encoding="utf-8"))) for path in sorted(RESULTS.glob("*.json")))
-    seen = {
-        json.dumps(result["machine"], sort_keys=True): path.name
-        for path, result in timed
-        if "machine" in result  # what is read of files is the same on any
-    }
-    if len(seen) > 1:
-        raise SystemExit(f"{', '.join(seen.values())} are of different machines or versions; run all tables")
+    results = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in RESULTS.glob("*.json")}
+    timed = {name: results[name]["machine"] for name in sorted(results) if "machine" in results[name]}
+    for one, other in itertools.combinations(timed, 2):
+        if _differ(timed[one], timed[other]):
+            raise SystemExit(f"{one}, {other} are of different machines or versions; run all tables")
+
+
+def _differ(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether machines or versions differ; a package that one of them lacks had no part in its figures."""
+    versions = one.get("versions", {}), other.get("versions", {})
+    return any(one[name] != other[name] for name in one.keys() - {"versions"}) or any(
+        versions[0][name] != versions[1][name] for name in versions[0].keys() & versions[1].keys()
+    )
 
 
 def encoding(rows: Rows) -> str:

@@ -62,6 +62,11 @@ def test_the_results_are_of_one_machine(tmp_path, monkeypatch):
         (tmp_path / f"{number}.json").write_text(json.dumps({"machine": {"cores": number}, "rows": {}}))
     with pytest.raises(SystemExit, match=r"1\.json, 2\.json are of different machines"):
         report.check_one_machine()
+    for number in (1, 2):
+        versions = {"torch": "2", "txtai": "9"} if number == 1 else {"torch": "2"}
+        machine = {"machine": {"cores": 2, "versions": versions}, "rows": {}}
+        (tmp_path / f"{number}.json").write_text(json.dumps(machine))
+    report.check_one_machine()  # the second was measured without the peer
 
 
 def test_a_goal_that_is_missed_says_so():
