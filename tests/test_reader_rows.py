@@ -1,0 +1,95 @@
+"""The reader, in tables: rows that are read as they are told, and the cells that it quotes."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from index import IndexedPassage, Passage
+from qa.reader import READ_ROWS, ROWS_CHARACTERS, WHOLE_CELL_WORDS
+from qa.retriever import Retrieved
+from qa.span_model import Text
+
+from .conftest import PatternReader
+from .test_reader import Document, Noting, read, read_alone
+
+TABLE = "All boats:\nBoat|Owner|Crew\nOsprey|Mary Jones|4\nHeron|Paul|7"
+BOATS = Document(TABLE, (11, 26), (27, len(TABLE)))
+OSPREY, HERON = TABLE.index("Osprey"), TABLE.index("Heron")
+
+
+def boats(first: int, context: str = "Boats") -> Retrieved:
+    """The document from ``first`` on."""
+    lines = [(0, 10), (OSPREY, HERON - 1), (HERON, len(TABLE))]
+    sentences = tuple(line for line in lines if line[0] >= first)
+    found = Passage(first, len(TABLE), TABLE[first:], (), None, sentences, context)
+    return Retrieved(IndexedPassage(0, ("a.csv",), None, found), 1.0, 1.0, 0.0)
+
+
+def test_rows_are_read_one_by_one_as_they_are_told_and_prose_as_it_is():
+    model = Noting("Paul")
+    (paul,) = read("Whose is the Heron?", [boats(0)], model, BOATS)
+    told = "Boat: Heron. Heron has Owner Paul. Heron has Crew 7."
+    osprey = "Boat: Osprey. Osprey has Owner Mary Jones. Osprey has Crew 4."
+    assert [text.passage for text in model.seen] == [osprey, told, TABLE]
+    assert (paul.text, TABLE[paul.start : paul.end]) == ("Paul", "Paul")
+    assert read_alone("Whose is the Heron?", [paul], model, BOATS) == [4.0]
+    assert model.seen[3:] == [Text("Boats", told)]
+
+
+@pytest.mark.parametrize(("context", "kept"), [("Boats\nBoat|Owner|Crew", "Boats"), ("Boat|Owner|Crew", "")])
+def test_a_header_above_the_passage_is_not_told_twice(context, kept):
+    model = Noting("Paul")
+    assert read("Whose is the Heron?", [boats(HERON, context)], model, BOATS)[0].text == "Paul"
+    assert [text.context for text in model.seen] == [kept]
+
+
+@pytest.mark.parametrize(("pattern", "said"), [("Jones", "Mary Jones"), ("Osprey(?= has Crew)", "Osprey")])
+def test_a_short_cell_is_quoted_whole_wherever_it_is_told(pattern, said):
+    (found,) = read("?", [boats(OSPREY)], PatternReader(pattern), BOATS)
+    assert found.text == said
+
+
+def test_of_a_long_cell_the_words_are_quoted():
+    long = "bought by Mary Jones in the year of the great storm"
+    assert len(long.split()) > WHOLE_CELL_WORDS
+    text = f"Boat|History\nOsprey|{long}"
+    found = Passage(13, len(text), text[13:], (), None, ((13, len(text)),), "")
+    asked = Retrieved(IndexedPassage(0, ("a.csv",), None, found), 1.0, 1.0, 0.0)
+    (span,) = read("?", [asked], PatternReader("Mary Jones"), Document(text, (0, 12), (13, len(text))))
+    assert span.text == "Mary Jones"
+
+
+def many_rows(count: int, width: int = 1) -> tuple[Document, Retrieved]:
+    lines = [
+        "Boat|Owner",
+        *(f"Boat{number}|{'Owner ' * (width - 1)}Owner{number}" for number in range(count)),
+    ]
+    text = "\n".join(lines)
+    starts = [text.index(line) for line in lines[1:]]
+    sentences = tuple((a, b - 1) for a, b in pairwise([*starts, len(text) + 1]))
+    found = Passage(0, len(text), text, (), None, sentences, "")
+    return (
+        Document(text, (0, 10), (11, len(text))),
+        Retrieved(IndexedPassage(0, ("a.csv",), None, found), 1.0, 1.0, 0.0),
+    )
+
+
+def test_of_many_rows_those_are_read_that_share_most_with_the_question():
+    document, found = many_rows(3 * READ_ROWS)
+    model = Noting("Owner70")
+    assert read("Who owns Boat70?", [found], model, document)[0].text == "Owner70"
+    assert len(model.seen) == READ_ROWS
+
+
+def test_long_rows_are_read_as_far_as_there_is_room():
+    document, found = many_rows(20, width=200)
+    model = Noting("Owner7")
+    assert read("Who owns Boat7?", [found], model, document)[0].text == "Owner7"
+    assert sum(len(text.passage) for text in model.seen) <= ROWS_CHARACTERS
+    assert len(model.seen) > 2
+
+
+def test_names_of_columns_are_no_answers():
+    assert read("?", [boats(OSPREY)], PatternReader("Owner|Crew|has"), BOATS) == []
