@@ -27,6 +27,9 @@ _MARKS = ("\t", "|", ";", ",")
 _PRINTED_MARKS = _MARKS[:2]
 """The same where rows have pages: cells on paper stand apart, and a comma is part of one."""
 
+_KEPT_AT_ENDS = _MARKS[2:]
+"""Those that also stand where the first or last cells are empty: of others a parser leaves the ends out."""
+
 _PIPE = re.compile(r"(?<!\\)\|")
 _LETTER = re.compile(r"[^\W\d_]")
 _EDGE = " \t|"
@@ -106,16 +109,23 @@ class Tables:
 def told(header: tuple[Span, str], row: str, place: int, marks: Sequence[str] = _MARKS) -> Row | None:
     """A row that stands at ``place``, told under its header (range and text).
 
-    None where the cells of both can't be told apart, for none of the ``marks`` stands between them; where
+    None where the cells of both can't be told apart, for none of the ``marks`` stands between them, or
+    cells are missing and it can't be told whether they are the first or the last; where
     only one of its cells holds anything; and where it is longer than `LONGEST_ROW`.
     """
     for mark in marks:
         names, values = cells(header[1], mark), cells(row, mark)
-        if len(names) > 1 and 1 < len(values) <= len(names):
+        keeps_ends = mark in _KEPT_AT_ENDS or _is_framed(header[1])
+        if 1 < len(values) == len(names) or (keeps_ends and 1 < len(values) < len(names)):
             text, parts = _told([_name(header[1][a:b]) for a, b in names], row, values, place)
             is_told = len(parts) > 1 and len(text) <= LONGEST_ROW
             return Row(text, tuple(parts), header[0]) if is_told else None
     return None
+
+
+def _is_framed(header: str) -> bool:
+    """Whether rows begin and end with a bar, as in Markdown."""
+    return len(header) > 1 and header[0] == header[-1] == "|"
 
 
 def cells(line: str, mark: str) -> list[Span]:

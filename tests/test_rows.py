@@ -35,7 +35,9 @@ def shown(header: str, row: str) -> str | None:
         ("| Boat | Owner |", "| Osprey | Mary |", "Boat: Osprey. Osprey has Owner Mary."),
         ('Boat;"Owner; now"', '"Osprey";Mary', "Boat: Osprey. Osprey has Owner; now Mary."),
         ("Boat\tOwner\tBuilt", "Osprey\t\t1987", "Boat: Osprey. Osprey has Built 1987."),
-        ("Boat\tOwner\tBuilt", "Osprey\tMary", "Boat: Osprey. Osprey has Owner Mary."),
+        ("Boat;Owner;Built", "Osprey;Mary", "Boat: Osprey. Osprey has Owner Mary."),
+        ("Boat,Owner,Built", ",Mary,1987", "Owner: Mary. Mary has Built 1987."),
+        ("| Boat | Owner | Built |", "| | Mary | 1987 |", "Owner: Mary. Mary has Built 1987."),
         ("No.|Boat|Built", "7|Osprey|1987", "Osprey has No. 7. Boat: Osprey. Osprey has Built 1987."),
         ("Year|Tons", "1987|40", "Year: 1987. 1987 has Tons 40."),
         ("|Tons", "Osprey|40", "Osprey. Osprey has Tons 40."),
@@ -53,6 +55,8 @@ def test_a_row_is_told(header, row, expected):
     [
         ("Boat Owner", "Osprey Mary"),  # nothing stands between the cells
         ("Boat|Owner", "Osprey"),
+        ("Boat | Owner | Built", "Mary | 1987"),  # the first cell is empty, or the last
+        ("Boat\tOwner\tBuilt", "Osprey\tMary"),
         ("Boat|Owner", "Osprey|Mary|1987"),  # more cells than names: which is whose?
         ("Boat|Owner", "Osprey|"),
         ("Boat|Owner", "|"),
