@@ -1,8 +1,9 @@
 """Tables drawn by chance and questions about their cells: ``python -m bench.tables DIR``.
 
 Writes a benchmark into DIR, in the form that ``python -m qa evaluate DIR`` reads: tables of six kinds as
-.csv, .md and .tsv, and for each of them questions whose answer is a cell, questions that ask for the row of
-a cell, and questions that no cell answers: about a column or a row that the table lacks. Always the same.
+.csv, .md and .tsv, or with --pdf all as PDF, and for each of them questions whose answer is a cell, questions
+that ask for the row of a cell, and questions that no cell answers: about a column or a row that the table
+lacks. Always the same.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ SEED = 5
 TABLES = 18
 QUESTIONS = {"cell": 12, "row": 3, "no column": 3, "no row": 3}
 """How many of each kind are drawn for a table; some of the last three turn out to have an answer, and go."""
+
+FORMS = ("csv", "md", "tsv")
 
 Draw = Callable[[random.Random], str]
 
@@ -146,6 +149,8 @@ class Table:
     def written(self, form: str) -> str:
         """Its file."""
         rows = [[self.kind.of, *(name for name, _, _ in self.columns)], *self.rows]
+        if form == "pdf":
+            return on_paper(f"{self.kind.of} list", rows)
         if form == "md":
             marked = ["| " + " | ".join(row) + " |" for row in rows]
             marked.insert(1, "|" + "---|" * len(rows[0]))
@@ -171,6 +176,36 @@ class Table:
                 yield rng.choice(self.columns)[2].format(name), []
 
 
+def on_paper(title: str, rows: list[list[str]]) -> str:
+    """A PDF of one page: the title, and the rows in columns under a bold header."""
+    placed = [("B", 72, 740, title)]
+    for number, row in enumerate(rows):
+        font = "F" if number else "B"
+        placed += [(font, 50 + 92 * place, 700 - 14 * number, cell) for place, cell in enumerate(row)]
+    text = "".join(f"BT /{font} 9 Tf {x} {y} Td ({_escaped(said)}) Tj ET\n" for font, x, y, said in placed)
+    bodies = [
+        "<</Type/Catalog/Pages 2 0 R>>",
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R"
+        "/Resources<</Font<</F 5 0 R/B 6 0 R>>>>>>",
+        f"<</Length {len(text)}>>stream\n{text}endstream",
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica-Bold>>",
+    ]
+    written, places = "%PDF-1.4\n", []
+    for number, body in enumerate(bodies, 1):
+        places.append(len(written))
+        written += f"{number} 0 obj{body}endobj\n"
+    table = "".join(f"{place:010} 00000 n \n" for place in places)
+    size = len(bodies) + 1
+    start = f"xref\n0 {size}\n0000000000 65535 f \n{table}trailer<</Size {size}/Root 1 0 R>>"
+    return f"{written}{start}\nstartxref\n{len(written)}\n%%EOF\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
+
+
 def drawn(rng: random.Random) -> Table:
     kind = rng.choice(KINDS)
     columns = rng.sample(kind.columns, rng.randint(3, 5))
@@ -178,13 +213,13 @@ def drawn(rng: random.Random) -> Table:
     return Table(kind, columns, [[name, *(draw(rng) for _, draw, _ in columns)] for name in names])
 
 
-def write_tables(folder: Path) -> int:
-    """Write the benchmark; return how many questions it has."""
+def write_tables(folder: Path, forms: Sequence[str]) -> int:
+    """Write the benchmark, its tables in each of the forms by turns; return how many questions it has."""
     (folder / "docs").mkdir(parents=True)
     rng = random.Random(SEED)
     lines = []
     for place in range(TABLES):
-        table, form = drawn(rng), ("csv", "md", "tsv")[place % 3]
+        table, form = drawn(rng), forms[place % len(forms)]
         name = f"{table.kind.of.lower()}{place}.{form}"
         (folder / "docs" / name).write_text(table.written(form), encoding="utf-8")
         for question, answers in table.questions(rng):
@@ -198,8 +233,10 @@ def write_tables(folder: Path) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path, metavar="DIR")
-    folder = parser.parse_args().folder
-    print(f"{TABLES} tables, {write_tables(folder)} questions; now: python -m qa evaluate {folder}")
+    parser.add_argument("--pdf", action="store_true", help="write all of them as PDF")
+    options = parser.parse_args()
+    count = write_tables(options.folder, ["pdf"] if options.pdf else FORMS)
+    print(f"{TABLES} tables, {count} questions; now: python -m qa evaluate {options.folder}")
 
 
 if __name__ == "__main__":

@@ -49,6 +49,7 @@ from index.model_files import model_config, model_fingerprint, model_folder
 from index.opened import Index, Snapshot, open_index, rollback, status, verify
 from index.parsers import supported
 from index.pictures import PagePicture
+from index.printed_tables import PrintedRow, PrintedTable
 from index.sandbox import Limits
 from index.scan import ScanOptions, roots
 from index.watching import watch
@@ -86,6 +87,8 @@ __all__ = [
     "PagePicture",
     "ParseError",
     "Passage",
+    "PrintedRow",
+    "PrintedTable",
     "Progress",
     "Rectangle",
     "Rollback",

@@ -7,7 +7,7 @@ points from the top left corner of the page as it is displayed, rotation and cro
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["PlacedLine", "Rectangle", "pack", "rectangles"]
+__all__ = ["LineEdges", "PlacedLine", "Rectangle", "edges", "pack", "rectangles"]
 
 _HEAD = 20  # width, height and step as float32; the number of lines and of characters as uint32
 _STEP = 0.1  # points; what is drawn from it is exact to half of this
@@ -49,6 +49,23 @@ class PlacedLine:
     near: float
     far: float
     upright: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LineEdges:
+    """A line of a page, or a part of one, and where each of its characters begins and ends.
+
+    ``start`` counts from the start of the document; the rest is as in `PlacedLine` and `pack`, and
+    ``paper`` is the width and height of the page.
+    """
+
+    start: int
+    near: float
+    far: float
+    upright: bool
+    begins: NDArray[np.floating]
+    ends: NDArray[np.floating]
+    paper: tuple[float, float]
 
 
 def pack(width: float, height: float, lines: Sequence[PlacedLine], edges: ArrayLike) -> bytes:
@@ -85,10 +102,24 @@ def rectangles(page: Page, start: int, end: int) -> tuple[Rectangle, ...]:
 
     ``start`` and ``end`` count from the start of the document; what lies on other pages is left out.
     """
+    found: list[Rectangle] = []
+    for line in edges(page, start, end):
+        seen = line.ends > line.begins
+        if not seen.any():
+            continue
+        low, high = float(line.begins[seen].min()), float(line.ends[seen].max())
+        box = (low, line.near, high, line.far) if line.upright else (line.near, low, line.far, high)
+        width, height = line.paper
+        found.append(Rectangle(page.number, *_inside(box, width, height), width, height))
+    return tuple(found)
+
+
+def edges(page: Page, start: int, end: int) -> Iterator[LineEdges]:
+    """The parts of ``text[start:end]`` that stand on ``page``, line by line, in the order of the text."""
     import numpy as np
 
     if not page.layout or start >= end:
-        return ()
+        return
     raw = zlib.decompress(page.layout)
     width, height, step = (float(number) for number in np.frombuffer(raw, "<f4", 3))
     count, characters = (int(number) for number in np.frombuffer(raw, "<u4", 2, 12))
@@ -99,20 +130,20 @@ def rectangles(page: Page, start: int, end: int) -> tuple[Rectangle, ...]:
     begins = ends - widths
     starts, near, far = np.cumsum(starts), np.cumsum(near), np.cumsum(far)
     firsts = np.cumsum(lengths) - lengths
-    found: list[Rectangle] = []
     begin, stop = start - page.start, end - page.start
     for line in np.flatnonzero((starts < stop) & (starts + lengths > begin)):
-        first = int(firsts[line]) + max(0, begin - int(starts[line]))
+        skipped = max(0, begin - int(starts[line]))
+        first = int(firsts[line]) + skipped
         last = int(firsts[line]) + min(int(lengths[line]), stop - int(starts[line]))
-        seen = widths[first:last] > 0
-        if not seen.any():
-            continue
-        low = float(begins[first:last][seen].min()) * step
-        high = float(ends[first:last][seen].max()) * step
-        one, other = float(near[line]) * step, float(far[line]) * step
-        box = (low, one, high, other) if upright[line] else (one, low, other, high)
-        found.append(Rectangle(page.number, *_inside(box, width, height), width, height))
-    return tuple(found)
+        yield LineEdges(
+            page.start + int(starts[line]) + skipped,
+            float(near[line]) * step,
+            float(far[line]) * step,
+            bool(upright[line]),
+            begins[first:last] * step,
+            ends[first:last] * step,
+            (width, height),
+        )
 
 
 def _inside(

@@ -23,6 +23,7 @@ from index.layout import Rectangle, rectangles
 from index.lexical import LexicalIndex
 from index.model import STATUSES, DocumentStatus, IndexedPassage, IndexStatus, Rollback, Span
 from index.pictures import DEFAULT_SCALE, Origin, PagePicture, Pictures
+from index.printed_tables import PrintedTable, printed_table
 from index.scan import roots
 
 if TYPE_CHECKING:
@@ -133,6 +134,18 @@ class Snapshot:
     def tables(self, source: str) -> list[tuple[Span, Span]]:
         """The tables of a document that have a header row: its range, and that of the rows below it."""
         return self._catalog.tables(source)
+
+    def printed_table(self, source: str, header: Span, body: Span) -> PrintedTable | None:
+        """The columns and cells of one of the `tables` of a document that has pages of paper.
+
+        What of it stands on another page than its header is left out. None where the document has no
+        layout, or the table's cells no columns in common.
+        """
+        pages = self._catalog.pages(source, *header)
+        if not pages or not pages[0].layout:
+            return None
+        body = body[0], min(body[1], pages[0].end)
+        return printed_table(pages[0], (header, self.part(source, *header)), (body, self.part(source, *body)))
 
     def part(self, source: str, start: int, end: int) -> str:
         """``text(source)[start:end]``, without reading all of it; "" where there is no such document."""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from index import IndexedPassage, Span
+from index import IndexedPassage, PrintedTable, Span
 
 NAME_CHARACTERS = 80
 """The most of a row's or a column's name that is told with each cell."""
@@ -60,6 +60,9 @@ class Texts(Protocol):
     def tables(self, source: str) -> Sequence[tuple[Span, Span]]:
         """The tables of a document that have a header row: its range, and that of the rows below it."""
 
+    def printed_table(self, source: str, header: Span, body: Span) -> PrintedTable | None:
+        """The columns and cells of one of them, where it stands on paper."""
+
     def part(self, source: str, start: int, end: int) -> str:
         """A part of a document's text."""
 
@@ -72,28 +75,45 @@ class Tables:
         self._texts = texts
         self._tables: dict[str, Sequence[tuple[Span, Span]]] = {}
         self._headers: dict[tuple[str, Span], str] = {}
+        self._printed: dict[tuple[str, Span], PrintedTable | None] = {}
 
     def header(self, found: IndexedPassage, offset: int) -> tuple[Span, str] | None:
         """The header row over what stands at ``offset``: its range and text; None where there is none."""
-        source = found.sources[0]
-        if source not in self._tables:
-            self._tables[source] = self._texts.tables(source)
-        for header, (first, last) in self._tables[source]:
-            if first <= offset < last:
-                if (source, header) not in self._headers:
-                    end = min(header[1], header[0] + LONGEST_HEADER)
-                    self._headers[source, header] = self._texts.part(source, header[0], end)
-                return header, self._headers[source, header]
-        return None
+        table = self._table(found.sources[0], offset)
+        return self._header(found.sources[0], table[0]) if table else None
 
     def row(self, found: IndexedPassage, start: int, end: int) -> Row | None:
         """A row of a table, told; None where the range is none, or its cells can't be told apart."""
-        header = self.header(found, start)
-        if header is None or not self._begins_line(found, start):
+        table = self._table(found.sources[0], start)
+        if table is None or not self._begins_line(found, start):
             return None
+        header, body = table
         passage = found.passage
         row = passage.text[start - passage.start : end - passage.start]
-        return told(header, row, start, _MARKS if passage.page is None else _PRINTED_MARKS)
+        if passage.page is None:
+            return told(self._header(found.sources[0], header), row, start)
+        printed = self._printed_table(found.sources[0], header, body)
+        if printed is not None:
+            return told_from_paper(printed, header, row, start)
+        return told(self._header(found.sources[0], header), row, start, _PRINTED_MARKS)
+
+    def _table(self, source: str, offset: int) -> tuple[Span, Span] | None:
+        """The table whose rows stand at ``offset``; None where there is none with a header."""
+        if source not in self._tables:
+            self._tables[source] = self._texts.tables(source)
+        return next((table for table in self._tables[source] if table[1][0] <= offset < table[1][1]), None)
+
+    def _header(self, source: str, header: Span) -> tuple[Span, str]:
+        """The range of a header row and its text."""
+        if (source, header) not in self._headers:
+            end = min(header[1], header[0] + LONGEST_HEADER)
+            self._headers[source, header] = self._texts.part(source, header[0], end)
+        return header, self._headers[source, header]
+
+    def _printed_table(self, source: str, header: Span, body: Span) -> PrintedTable | None:
+        if (source, header) not in self._printed:
+            self._printed[source, header] = self._texts.printed_table(source, header, body)
+        return self._printed[source, header]
 
     def _begins_line(self, found: IndexedPassage, start: int) -> bool:
         """Whether a row begins there, and not the rest of one that is longer than a passage."""
@@ -117,10 +137,26 @@ def told(header: tuple[Span, str], row: str, place: int, marks: Sequence[str] = 
         names, values = cells(header[1], mark), cells(row, mark)
         keeps_ends = mark in _KEPT_AT_ENDS or _is_framed(header[1])
         if 1 < len(values) == len(names) or (keeps_ends and 1 < len(values) < len(names)):
-            text, parts = _told([_name(header[1][a:b]) for a, b in names], row, values, place)
-            is_told = len(parts) > 1 and len(text) <= LONGEST_ROW
-            return Row(text, tuple(parts), header[0]) if is_told else None
+            filled = [[value] if value[0] < value[1] else [] for value in values]
+            return _told([header[1][a:b] for a, b in names], row, filled, place, header[0])
     return None
+
+
+def told_from_paper(table: PrintedTable, header: Span, row: str, place: int) -> Row | None:
+    """A row that stands at ``place`` of a document on paper, told by the columns that its cells stand in.
+
+    None where a cell stands in several, and as in `told`.
+    """
+    values: list[list[Span]] = [[] for _ in table.names]
+    inside = [one for one in table.rows if place <= one.cells[0][0] and one.cells[-1][1] <= place + len(row)]
+    for start, end, column in (cell for one in inside for cell in one.cells):
+        if column is None:
+            return None
+        spans, first = values[column], start - place
+        if spans and row[spans[-1][1] : first].isspace():  # it goes on in the next line
+            first = spans.pop()[0]
+        spans.append((first, end - place))
+    return _told(table.names, row, values, place, header, inside[0].label if inside else "")
 
 
 def _is_framed(header: str) -> bool:
@@ -171,28 +207,53 @@ def _name(text: str) -> str:
     return " ".join(text.split())[:NAME_CHARACTERS].rstrip()
 
 
-def _told(names: Sequence[str], row: str, values: Sequence[Span], place: int) -> tuple[str, list[Part]]:
-    filled = [number for number, (start, end) in enumerate(values) if start < end]
-    if not filled:
-        return "", []
+def _told(
+    names: Sequence[str],
+    row: str,
+    values: Sequence[Sequence[Span]],
+    place: int,
+    header: Span,
+    label: str = "",
+) -> Row | None:
+    """A row with what stands in each column; None where that is one cell, or would be too long.
+
+    Its ``label`` is told first.
+    """
+    filled = [number for number, spans in enumerate(values) if spans]
+    if len(filled) < 2:
+        return None
     # A number or a date in front names no row where a word does.
-    key = next((n for n in filled if _LETTER.search(row[slice(*values[n])])), filled[0])
-    start, end = values[key]
-    name = start, start + len(row[start : min(end, start + NAME_CHARACTERS)].rstrip())
-    text = ""
+    key = next((n for n in filled if any(_LETTER.search(row[a:b]) for a, b in values[n])), filled[0])
+    text = f"{_name(label)} " if label else ""
     parts: list[Part] = []
 
-    def add(words: Span) -> None:
+    def add(spans: Sequence[Span]) -> None:
         nonlocal text
-        parts.append(Part(len(text), len(text) + words[1] - words[0], place + words[0]))
-        text += row[slice(*words)]
+        for number, (start, end) in enumerate(spans):
+            text += " " if number else ""
+            parts.append(Part(len(text), len(text) + end - start, place + start))
+            text += row[start:end]
 
     for number in filled:
+        name = _name(names[number])
         if number == key:
-            text += f"{names[number]}: " if names[number] else ""
+            text += f"{name}: " if name else ""
         else:
-            add(name)
-            text += f" has {names[number]} " if names[number] else " has "
+            add(_cut(row, values[key]))
+            text += f" has {name} " if name else " has "
         add(values[number])
         text += ". "
-    return text.rstrip(), parts
+    text = text.rstrip()
+    return Row(text, tuple(parts), header) if len(text) <= LONGEST_ROW else None
+
+
+def _cut(row: str, spans: Sequence[Span]) -> list[Span]:
+    """As much of a row's name as is told with each of its cells."""
+    left = NAME_CHARACTERS
+    kept: list[Span] = []
+    for start, end in spans:
+        cut = start + len(row[start : min(end, start + left)].rstrip())
+        if start < cut:
+            kept.append((start, cut))
+        left -= cut - start
+    return kept

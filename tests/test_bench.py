@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from bench import corpus, report
-from bench.tables import write_tables
+from bench.tables import FORMS, on_paper, write_tables
 from bench.where import shares
 from index import load_encoder
 from index.lexical import terms
+from index.parsers.pdf import parse
 
 
 def test_passages_are_the_same_each_time_and_as_long_as_those_of_documents():
@@ -36,8 +37,9 @@ def test_each_passage_is_a_file(tmp_path):
     assert sorted(path.read_text().strip() for path in tmp_path.rglob("*.txt")) == sorted(texts)
 
 
-def test_drawn_tables_are_always_the_same_and_hold_their_answers(tmp_path):
-    assert write_tables(tmp_path / "a") == write_tables(tmp_path / "b") == 365
+@pytest.mark.parametrize("forms", [FORMS, ["pdf"]])
+def test_drawn_tables_are_always_the_same_and_hold_their_answers(tmp_path, forms):
+    assert write_tables(tmp_path / "a", forms) == write_tables(tmp_path / "b", forms) == 365
     one, other = (
         {path.name: path.read_text() for path in (tmp_path / name).rglob("*.*")} for name in ("a", "b")
     )
@@ -46,6 +48,12 @@ def test_drawn_tables_are_always_the_same_and_hold_their_answers(tmp_path):
         table = one[question["within"]]
         assert all(answer in table for answer in question["answers"])
         assert question["source"] == ([question["within"]] if question["answers"] else [])
+
+
+def test_a_drawn_table_on_paper_says_what_it_was_given():
+    rows = [["Bridge", "Toll (EUR)"], [r"Corvo \ Bridge", "4.50"]]
+    document = parse(on_paper("Bridge list", rows).encode("latin-1"))
+    assert document.text.split("\n") == ["Bridge list", "Bridge Toll (EUR)", r"Corvo \ Bridge 4.50"]
 
 
 @pytest.mark.parametrize("name", ["goals", *report.TABLES])

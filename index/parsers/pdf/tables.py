@@ -11,7 +11,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from index.parsers.pdf.cells import Cell, Column, Row, columns_of, count, fitted, over, rows_of
+from index.columns import Cell, Column, columns_of, count, fitted, over
+from index.parsers.pdf.cells import Row, rows_of
 from index.parsers.pdf.lines import Line
 from index.parsers.pdf.paper import PageText
 from index.parsers.pdf.paragraphs import bullet_length, is_contents_line
@@ -148,7 +149,7 @@ def _headed(rows: Sequence[Row], run: Sequence[int], free: int) -> Table | None:
     data = run[_leading(rows, run) :]
     if len(data) < _FEWEST and not _has_figures(rows, data):
         return None
-    columns = columns_of(rows, data)
+    columns = columns_of(rows[number].cells for number in data)
     if columns is None or len(columns) < 2:
         return None
     short = len(data) < _FEWEST
@@ -199,7 +200,7 @@ def _leading(rows: Sequence[Row], run: Sequence[int]) -> int:
     if not rows[run[0]].is_bold and not _has_figures(rows, run):
         return 0
     for names in range(min(4, len(run) - 2), 0, -1):
-        columns = columns_of(rows, run[names:])
+        columns = columns_of(rows[number].cells for number in run[names:])
         if columns is None:
             continue
         if any(column.is_of_figures for column in columns[1:]):

@@ -1,0 +1,153 @@
+"""Tables on paper: the columns that cells stand in, by the layout that was kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from index.catalog import _tables
+from index.model import Document, Page
+from index.parsers.pdf import parse
+from index.printed_tables import PrintedTable, printed_table
+from qa import QA
+
+from .pdf_writer import shown, write_pdf
+from .test_pdf_tables import SALES, YEARS, printed
+
+WORD = st.text(st.sampled_from("abcdefghik"), min_size=1, max_size=8)
+FIGURE = st.integers(1, 9999).map(str)
+
+
+def table_of(document: Document) -> PrintedTable | None:
+    """The only table of a document of one page."""
+    [(header, first, last)] = _tables(document)
+    text = document.text
+    body = (first, last)
+    return printed_table(document.pages[0], (header, text[slice(*header)]), (body, text[first:last]))
+
+
+def read(*pieces: bytes) -> tuple[Document, PrintedTable | None]:
+    document = parse(write_pdf([pieces]))
+    return document, table_of(document)
+
+
+def cells(document: Document, table: PrintedTable | None) -> list[list[tuple[str, int | None]]]:
+    assert table is not None
+    return [[(document.text[start:end], column) for start, end, column in row.cells] for row in table.rows]
+
+
+def heads(words: Sequence[tuple[float, float, str]]) -> list[bytes]:
+    return [shown((left, top, word), font="B") for left, top, word in words]
+
+
+def test_cells_stand_in_the_columns_that_the_header_names() -> None:
+    document, table = read(*printed(YEARS + SALES))
+    assert table is not None
+    assert table.names == ("", "2022", "2023")
+    assert cells(document, table) == [[(cell, column) for column, cell in enumerate(row)] for row in SALES]
+
+
+def test_a_row_without_a_figure_in_the_middle_keeps_its_columns() -> None:
+    document, table = read(*printed([*YEARS, *SALES, ["Interest", "", "77"]]))
+    assert cells(document, table)[-1] == [("Interest", 0), ("77", 2)]
+
+
+def test_a_name_of_several_lines_is_put_together() -> None:
+    header = heads([(290, 740, "July 1,"), (290, 729, "2023"), (370, 740, "June 25,"), (370, 729, "2022")])
+    _, table = read(*header, *printed(SALES, top=713))
+    assert table is not None
+    assert table.names == ("", "July 1, 2023", "June 25, 2022")
+
+
+def test_a_name_over_several_columns_is_that_of_each() -> None:
+    rows = [["Goods", "1", "2", "3", "4"], ["Licences", "5", "6", "7", "8"], ["Total", "6", "8", "10", "12"]]
+    years = ["", "2022", "2023", "2022", "2023"]
+    over = heads([(300, 713, "Three months ended"), (462, 713, "Nine months ended")])
+    _, table = read(*over, *printed([years, *rows]))
+    assert table is not None
+    assert table.names[1:] == (
+        "Three months ended 2022",
+        "Three months ended 2023",
+        "Nine months ended 2022",
+        "Nine months ended 2023",
+    )
+
+
+def test_rows_are_labelled_by_the_lines_that_they_are_set_in_under() -> None:
+    rows = [
+        ["", "2022", "2023"],
+        ["All regions", "2,108", "2,476"],
+        ["Americas:"],
+        ["Net sales", "1,204", "1,388"],
+    ]
+    rows += [["Europe:"], ["Net sales", "904", "1,088"], ["Licences", "30", "28"]]
+    pieces = []
+    for number, row in enumerate(rows):
+        columns = (86 if row[0] == "Net sales" else 72, 320, 400)
+        pieces += printed([row], top=700 - 13 * number, bold=not number, columns=columns)
+    document, table = read(*pieces)
+    assert table is not None
+    told = [(row.label, document.text[slice(*row.cells[0][:2])]) for row in table.rows]
+    assert told == [
+        ("", "All regions"),
+        ("", "Americas:"),
+        ("Americas:", "Net sales"),
+        ("", "Europe:"),
+        ("Europe:", "Net sales"),
+        ("", "Licences"),
+    ]
+
+
+def test_a_currency_that_stands_apart_belongs_to_its_amount() -> None:
+    pieces = [*printed(YEARS + SALES[:2])]
+    pieces += [shown((72, 661, "Total")), shown((270, 661, "$")), shown((290, 661, "1,504"))]
+    document, table = read(*pieces, *printed([["", "", "1,673"]], top=661))
+    assert cells(document, table)[-1] == [("Total", 0), ("$ 1,504", 1), ("1,673", 2)]
+
+
+def test_without_a_layout_there_are_no_columns() -> None:
+    document = parse(write_pdf([printed(YEARS + SALES)]))
+    [(header, first, last)] = _tables(document)
+    bare = Page(1, 0, len(document.text))
+    text = document.text
+    assert printed_table(bare, (header, text[slice(*header)]), ((first, last), text[first:last])) is None
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(WORD, FIGURE, FIGURE, FIGURE), min_size=3, max_size=9))
+def test_every_cell_is_found_where_it_was_put(rows) -> None:
+    document, table = read(*printed([["", "First", "Second", "Third"], *rows], bold=1))
+    assert cells(document, table) == [[(cell, place) for place, cell in enumerate(row)] for row in rows]
+
+
+# Asked
+
+
+@pytest.fixture(scope="module")
+def printed_qa(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("printed")
+    lights = [["Lighthouse", "Keeper", "Since"], ["Kereon", "Yves Le Goff", "1992"]]
+    lights += [["Ouessant", "Abel Moreau", "1987"], ["La Jument", "Anne Kervella", "2001"]]
+    pages = [[shown((72, 740, "Lighthouses of the west")), *printed(lights, bold=1, columns=(72, 220, 330))]]
+    (folder / "lights.pdf").write_bytes(write_pdf(pages))
+    with QA.from_folder(folder, folder.with_name("printed-index")) as qa:
+        yield qa
+
+
+@pytest.mark.parametrize(
+    ("question", "key"),
+    [
+        ("Who is the keeper of La Jument?", "Anne Kervella"),
+        ("Since when has Abel Moreau kept Ouessant?", "1987"),
+        ("Who is the keeper of Kereon?", "Yves Le Goff"),
+    ],
+)
+def test_a_question_about_a_printed_table_is_answered_with_the_cell(printed_qa, question, key) -> None:
+    answer = printed_qa.ask(question, min_confidence=0)
+    assert answer.key == key
+    [citation] = answer.citations
+    assert printed_qa.text("lights.pdf")[citation.key_start : citation.key_end] == key
+    assert citation.page == 1
