@@ -27,7 +27,7 @@ from index.errors import (
     IndexWriteError,
 )
 
-FORMAT = 4
+FORMAT = 5
 CURRENT, LOCK, SNAPSHOTS, WORK = "CURRENT", "LOCK", "snapshots", ".work"
 MANIFEST, CATALOG, VECTORS, LEXICAL = "manifest.json", "catalog.sqlite", "vectors.faiss", "lexical"
 RECIPE = "recipe.json"

@@ -27,8 +27,8 @@ _MARKS = ("\t", "|", ";", ",")
 _PRINTED_MARKS = _MARKS[:2]
 """The same where rows have pages: cells on paper stand apart, and a comma is part of one."""
 
-_KEPT_AT_ENDS = _MARKS[2:]
-"""Those that also stand where the first or last cells are empty: of others a parser leaves the ends out."""
+_KEPT_IN_FRONT = _MARKS[2:]
+"""Those of formats whose rows may leave out their last cells, and no others."""
 
 _PIPE = re.compile(r"(?<!\\)\|")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -134,9 +134,10 @@ def told(header: tuple[Span, str], row: str, place: int, marks: Sequence[str] = 
     only one of its cells holds anything; and where it is longer than `LONGEST_ROW`.
     """
     for mark in marks:
-        names, values = cells(header[1], mark), cells(row, mark)
-        keeps_ends = mark in _KEPT_AT_ENDS or _is_framed(header[1])
-        if 1 < len(values) == len(names) or (keeps_ends and 1 < len(values) < len(names)):
+        framed = mark == "|" and _is_framed(header[1])
+        names, values = cells(header[1], mark, framed), cells(row, mark, framed)
+        fewer = (framed or mark in _KEPT_IN_FRONT) and len(values) < len(names)
+        if len(values) > 1 and (fewer or len(values) == len(names)):
             filled = [[value] if value[0] < value[1] else [] for value in values]
             return _told([header[1][a:b] for a, b in names], row, filled, place, header[0])
     return None
@@ -164,14 +165,17 @@ def _is_framed(header: str) -> bool:
     return len(header) > 1 and header[0] == header[-1] == "|"
 
 
-def cells(line: str, mark: str) -> list[Span]:
-    """The cells of a line, without the white space and the quotation marks around them; empty ones, too."""
+def cells(line: str, mark: str, framed: bool = False) -> list[Span]:
+    """The cells of a line, without the white space and the quotation marks around them; empty ones, too.
+
+    A ``framed`` one begins and ends with a mark.
+    """
     bounds: list[Span] = []
     start = 0
     for end in [*_cuts(line, mark), len(line)]:
         bounds.append(_trimmed(line, start, end))
         start = end + 1
-    if mark == "|" and len(bounds) > 2:  # Markdown's rows begin and end with one
+    if framed and len(bounds) > 2:
         first = 1 if bounds[0][0] == bounds[0][1] and line.lstrip().startswith(mark) else 0
         last = -1 if line.rstrip().endswith(mark) else None
         return bounds[first:last]

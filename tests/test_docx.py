@@ -392,7 +392,7 @@ def test_charts_and_diagrams() -> None:
         "<w:ptLst><w:pt><w:t><w:p><w:r><w:t>Boss</w:t></w:r></w:p></w:t></w:pt><w:pt type='pres'/></w:ptLst>"
     )
     body = p("See", '<w:r><x:chart r:id="chart"/><x:relIds r:dm="diagramData"/></w:r>')
-    assert texts(body, chart=chart, diagramData=diagram) == ["See", "Shares", "Part", "North | 25%", "Boss"]
+    assert texts(body, chart=chart, diagramData=diagram) == ["See", "Shares", "| Part", "North | 25%", "Boss"]
 
 
 BREAK = "<w:r><w:lastRenderedPageBreak/></w:r>"

@@ -122,6 +122,14 @@ def test_rows_of_a_table_know_their_header() -> None:
     assert [row.header for row in rows] == [None, (0, 5), (0, 5)]
 
 
+def test_empty_cells_in_the_columns_of_a_header_are_kept() -> None:
+    head = "<tr><td></td><th>2022<th>2023<th></tr>"
+    source = f"<table>{head}<tr><td>Sales<td>4<td></tr><tr><td><td><td>5<td></tr></table>"
+    assert texts(source) == ["| 2022 | 2023", "Sales | 4 |", "|  | 5"]
+    assert [row.header for row in parse(source.encode()).sections[0].blocks] == [None, (0, 13), (0, 13)]
+    assert texts("<table><tr><td><td>1<td></tr><tr><td>a<td>b<td></table>") == ["1", "a | b"]
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [

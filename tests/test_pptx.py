@@ -162,7 +162,7 @@ def test_what_python_pptx_writes() -> None:
         (2, ("Parts",), "prose", "Say more here."),
         (3, ("Figures",), "row", "Part | Wheels"),
         (3, ("Figures",), "row", "Mill | 500"),
-        (3, ("Figures",), "row", "Sold"),
+        (3, ("Figures",), "row", "| Sold"),
         (3, ("Figures",), "row", "East | 19.2"),
         (3, ("Figures",), "row", "West | 21.4"),
     ]
@@ -171,8 +171,8 @@ def test_what_python_pptx_writes() -> None:
         None,
         "Part | Wheels",
         None,
-        "Sold",
-        "Sold",
+        "| Sold",
+        "| Sold",
     ]
 
 

@@ -14,6 +14,7 @@ from index.errors import EmptyFileError
 from index.model import Block, BlockKind, Document, Span
 from index.parsers.decoding import Decoded, decode_file, web_codec
 from index.parsers.outline import Heading, outline
+from index.parsers.writer import filled, row_line
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -319,7 +320,8 @@ class _Writer:
                 self._line.clear()
             else:
                 table.cells.append(_clean("".join(self._line).replace("\0", " ")).strip())
-                table.headed = table.headed and tag == "th"
+                is_corner = len(table.cells) == 1 and not table.cells[0]
+                table.headed = table.headed and (tag == "th" or is_corner)
                 self._line.clear()
         elif tag == "tr":
             if opening:
@@ -330,14 +332,14 @@ class _Writer:
             self._line.append(" ")
 
     def _write_row(self, table: _Table) -> None:
-        line = " | ".join(table.cells).strip(" |") if any(table.cells) else ""
+        if table.headed and not table.rows:
+            table.columns = filled(table.cells)
+        line = row_line(table.cells, table.columns)
         if line:
             span = self._write(line, "row")
-            if table.headed and table.header is None and not table.rows:
-                self.parts.append(Block(*span, "row"))
+            self.parts.append(Block(*span, "row", table.header))
+            if table.columns and table.header is None:
                 table.header = span
-            else:
-                self.parts.append(Block(*span, "row", table.header))
             table.rows += 1
         table.cells = []
 
@@ -373,5 +375,6 @@ class _Table:
     def __init__(self) -> None:
         self.cells: list[str] = []
         self.headed = True
+        self.columns = 0  # that its header names
         self.header: Span | None = None
         self.rows = 0
