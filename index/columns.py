@@ -18,6 +18,7 @@ MOST_CELLS = 50
 
 _GAP = 0.5  # of the height of type
 _LETTERS = 1.1  # of a letter, where all are of one width, and so is a space
+_SPACES = [code for code in range(0x3001) if chr(code).isspace()]
 _LONGEST_FIGURE = 40
 _LEAD = re.compile("[$€£¥•‣◦▪●✓✔➢\uf0b7\uf0a7\uf0d8]+\\Z")
 _TAIL = re.compile(r"[)%*†‡:.,;]+\Z")
@@ -72,7 +73,7 @@ def parted(
     cells: list[list[Cell]] = [[] for _ in lines]
     text = "".join(lines)
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
-    seen = np.flatnonzero((codes > 0x20) & (codes != 0xA0) & (right > left))
+    seen = np.flatnonzero(~np.isin(codes, _SPACES) & (codes > 0x20) & (right > left))
     if not len(seen):
         return cells
     ends = np.cumsum([len(line) for line in lines])

@@ -27,7 +27,7 @@ _MARKS = ("\t", "|", ";", ",")
 _PRINTED_MARKS = _MARKS[:2]
 """The same where rows have pages: cells on paper stand apart, and a comma is part of one."""
 
-_KEPT_IN_FRONT = _MARKS[2:]
+_MAY_END_EARLY = _MARKS[2:]
 """Those of formats whose rows may leave out their last cells, and no others."""
 
 _PIPE = re.compile(r"(?<!\\)\|")
@@ -136,7 +136,9 @@ def told(header: tuple[Span, str], row: str, place: int, marks: Sequence[str] = 
     for mark in marks:
         framed = mark == "|" and _is_framed(header[1])
         names, values = cells(header[1], mark, framed), cells(row, mark, framed)
-        fewer = (framed or mark in _KEPT_IN_FRONT) and len(values) < len(names)
+        if len(values) == len(names) + 2 and mark == "|" and _is_framed(row):
+            values = values[1:-1]  # Markdown's rows may have a frame where the header has none
+        fewer = (framed or mark in _MAY_END_EARLY) and len(values) < len(names)
         if len(values) > 1 and (fewer or len(values) == len(names)):
             filled = [[value] if value[0] < value[1] else [] for value in values]
             return _told([header[1][a:b] for a, b in names], row, filled, place, header[0])
@@ -146,18 +148,16 @@ def told(header: tuple[Span, str], row: str, place: int, marks: Sequence[str] = 
 def told_from_paper(table: PrintedTable, header: Span, row: str, place: int) -> Row | None:
     """A row that stands at ``place`` of a document on paper, told by the columns that its cells stand in.
 
-    None where a cell stands in several, and as in `told`.
+    None where its cells may be another row's, it has no name in the first column, and as in `told`.
     """
     values: list[list[Span]] = [[] for _ in table.names]
     inside = [one for one in table.rows if place <= one.cells[0][0] and one.cells[-1][1] <= place + len(row)]
     for start, end, column in (cell for one in inside for cell in one.cells):
-        if column is None:
-            return None
         spans, first = values[column], start - place
         if spans and row[spans[-1][1] : first].isspace():  # it goes on in the next line
             first = spans.pop()[0]
         spans.append((first, end - place))
-    return _told(table.names, row, values, place, header, inside[0].label if inside else "")
+    return _told(table.names, row, values, place, header, inside[0].label) if values[0] else None
 
 
 def _is_framed(header: str) -> bool:

@@ -127,6 +127,8 @@ def test_empty_cells_in_the_columns_of_a_header_are_kept() -> None:
     source = f"<table>{head}<tr><td>Sales<td>4<td></tr><tr><td><td><td>5<td></tr></table>"
     assert texts(source) == ["| 2022 | 2023", "Sales | 4 |", "|  | 5"]
     assert [row.header for row in parse(source.encode()).sections[0].blocks] == [None, (0, 13), (0, 13)]
+    wide = "<table><tr><td><th colspan=2>Sales<th>Costs</tr><tr><td>Goods<td>1<td>2<td></tr></table>"
+    assert texts(wide) == ["| Sales | Costs", "Goods | 1 | 2 |"]
     assert texts("<table><tr><td><td>1<td></tr><tr><td>a<td>b<td></table>") == ["1", "a | b"]
 
 

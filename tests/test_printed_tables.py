@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.catalog import _tables
+from index.columns import parted
 from index.model import Document, Page
 from index.parsers.pdf import parse
 from index.printed_tables import PrintedTable, printed_table
 from qa import QA
+from qa.rows import told_from_paper
 
 from .pdf_writer import shown, write_pdf
 from .test_pdf_tables import SALES, YEARS, printed
@@ -99,6 +102,69 @@ def test_rows_are_labelled_by_the_lines_that_they_are_set_in_under() -> None:
         ("Europe:", "Net sales"),
         ("", "Licences"),
     ]
+
+
+def test_a_name_over_some_columns_is_not_that_of_the_others() -> None:
+    rows = [["Goods", "1", "2", "15"], ["Licences", "5", "6", "20"], ["Total", "6", "8", "11"]]
+    over = heads([(312, 713, "Year ended March")])
+    _, table = read(*over, *printed([["", "2022", "2023", "Change"], *rows]))
+    assert table is not None
+    assert table.names == ("", "Year ended March 2022", "Year ended March 2023", "Change")
+
+
+def test_names_that_stand_beside_their_columns_are_taken_in_order() -> None:
+    names = [(72, "Goods"), (335, "Qty"), (390, "Price"), (425, "Tax total")]
+    rows = [["Nails", "50", "70", "100"], ["Screws", "60", "80", "300"], ["Bolts", "40", "90", "400"]]
+    figures = [
+        shown((left, 700 - 13 * number, cell))
+        for number, row in enumerate(rows)
+        for left, cell in zip((72, 300, 362, 425), row, strict=True)
+    ]
+    _, table = read(*heads([(left, 713, name) for left, name in names]), *figures)
+    assert table is not None
+    assert table.names == ("Goods", "Qty", "Price", "Tax total")
+
+
+def test_two_columns_of_one_name_are_not_told_apart() -> None:
+    columns = (72, 170, 260, 400)
+    rows = [
+        ["Goods", "171", "Kits", "151"],
+        ["Sand", "272", "Tools", "252"],
+        ["Salt", "373", "Sieves", "353"],
+    ]
+    document = parse(write_pdf([printed([["Item", "Price"] * 2, *rows], bold=1, columns=columns)]))
+    assert "Item Price Item Price" in document.text
+    assert table_of(document) is None
+
+
+def test_an_unnamed_total_is_under_no_label() -> None:
+    rows = [["", "2022", "2023"], *SALES, ["Europe:"], ["Net sales", "904", "1,088"], ["", "2,108", "2,476"]]
+    pieces = []
+    for number, row in enumerate(rows):
+        columns = (86 if row[0] == "Net sales" else 72, 320, 400)
+        pieces += printed([row], top=700 - 13 * number, bold=not number, columns=columns)
+    document, table = read(*pieces)
+    assert table is not None
+    total = table.rows[-1]
+    assert (total.label, document.text[slice(*total.cells[0][:2])]) == ("", "2,108")
+    place = document.text.index("2,108")
+    assert told_from_paper(table, (0, 9), document.text[place:], place) is None
+
+
+def test_rows_of_words_that_lack_cells_may_be_the_rest_of_the_row_above() -> None:
+    rows = [["Ship", "Owner", "Port"], ["Osprey", "Mary Hill", "Brest"], ["Heron of", "Paul of", "Ostend"]]
+    rows += [["the sea", "Leith"], ["Kite", "Piet", "Delft"], ["Gull", "Jan", "Leer"]]
+    document, table = read(*printed(rows, bold=1, columns=(72, 220, 330)))
+    assert [row[0][0] for row in cells(document, table)] == ["Osprey", "Kite", "Gull"]
+
+
+@pytest.mark.parametrize("space", ["\u2003", "\u3000", "\u2009", "\u1680"])
+def test_wide_spaces_are_of_no_cell(space: str) -> None:
+    line = f"Goods {space}1,204{space}"
+    edges = np.arange(len(line), dtype=np.float32) * 6
+    [found] = parted([line], [10.0], edges, edges + 6)
+    assert [line[cell.start : cell.end] for cell in found] == [cell.text for cell in found]
+    assert found[-1].text.endswith("1,204")
 
 
 def test_a_currency_that_stands_apart_belongs_to_its_amount() -> None:

@@ -42,6 +42,7 @@ def shown(header: str, row: str) -> str | None:
         ("Year|Tons", "1987|40", "Year: 1987. 1987 has Tons 40."),
         ("|Tons", "Osprey|40", "Osprey. Osprey has Tons 40."),
         ("| |Tons|", "|Osprey|40|", "Osprey. Osprey has Tons 40."),
+        ("Boat | Owner", "| Osprey | Mary |", "Boat: Osprey. Osprey has Owner Mary."),
         ("| 2022 | 2023", "Sales | 40 | 50", "Sales. Sales has 2022 40. Sales has 2023 50."),
         ("Boat | Owner | Built", "| Mary | 1987", "Owner: Mary. Mary has Built 1987."),
         ("Boat | Owner | Built", "Osprey | Mary |", "Boat: Osprey. Osprey has Owner Mary."),
@@ -58,6 +59,7 @@ def test_a_row_is_told(header, row, expected):
     [
         ("Boat Owner", "Osprey Mary"),  # nothing stands between the cells
         ("Boat|Owner", "Osprey"),
+        ("| Sales | Costs", "Goods | 1 | 2 |"),  # "Sales" stands over two columns
         ("Boat | Owner | Built", "Mary | 1987"),  # the first cell is empty, or the last
         ("Boat\tOwner\tBuilt", "Osprey\tMary"),
         ("Boat|Owner", "Osprey|Mary|1987"),  # more cells than names: which is whose?

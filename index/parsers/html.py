@@ -14,7 +14,7 @@ from index.errors import EmptyFileError
 from index.model import Block, BlockKind, Document, Span
 from index.parsers.decoding import Decoded, decode_file, web_codec
 from index.parsers.outline import Heading, outline
-from index.parsers.writer import filled, row_line
+from index.parsers.writer import row_line
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -332,13 +332,13 @@ class _Writer:
             self._line.append(" ")
 
     def _write_row(self, table: _Table) -> None:
-        if table.headed and not table.rows:
-            table.columns = filled(table.cells)
-        line = row_line(table.cells, table.columns)
+        if table.headed and not table.rows and any(table.cells):
+            table.names = table.cells
+        line = row_line(table.cells, table.names)
         if line:
             span = self._write(line, "row")
             self.parts.append(Block(*span, "row", table.header))
-            if table.columns and table.header is None:
+            if table.names is not None and table.header is None:
                 table.header = span
             table.rows += 1
         table.cells = []
@@ -375,6 +375,6 @@ class _Table:
     def __init__(self) -> None:
         self.cells: list[str] = []
         self.headed = True
-        self.columns = 0  # that its header names
+        self.names: list[str] | None = None  # the cells of its header
         self.header: Span | None = None
         self.rows = 0

@@ -24,22 +24,24 @@ def folded(text: str) -> str:
     return _SPACE.sub(" ", _INVISIBLE.sub("", _UNSHOWN.sub("", text))).strip()
 
 
-def filled(cells: Sequence[str]) -> int:
-    """How many cells a row has up to the last that is not empty."""
-    return max((number for number, cell in enumerate(cells, 1) if cell), default=0)
-
-
-def row_line(cells: Sequence[str], columns: int = 0) -> str:
+def row_line(cells: Sequence[str], header: Sequence[str] | None = None) -> str:
     """The line of a row: its cells with bars between, "" where all are empty.
 
-    Empty ones at its ends are left out, but for those of the ``columns`` that a header names, so that a row
-    has as many cells as its header: "| 2022 | 2023", "Osprey | |".
+    Empty ones at its ends are left out, but for those in the columns that a ``header`` names:
+    "| 2022 | 2023", "Osprey | |". Where a row has more cells than its header, a cell of that reaches over
+    several, and all are kept, so that their numbers tell.
     """
-    last = filled(cells)
-    if not last:
+    if not any(cells):
         return ""
-    line = _BETWEEN_CELLS.join(cells[: max(columns, last)])
-    return line.strip() if columns else line.strip(" |")
+    if header is None:
+        return _BETWEEN_CELLS.join(cells).strip(" |")
+    shown = len(cells) if len(cells) > len(header) else max(_filled(cells), _filled(header))
+    return _BETWEEN_CELLS.join(cells[:shown]).strip()
+
+
+def _filled(cells: Sequence[str]) -> int:
+    """How many cells a row has up to the last that is not empty."""
+    return max((number for number, cell in enumerate(cells, 1) if cell), default=0)
 
 
 class Writer:
@@ -82,13 +84,13 @@ class Writer:
     def table(self, rows: Iterable[Sequence[str]], *, headed: bool) -> None:
         """Write a table row by row; where ``headed``, its first row names the columns of the others."""
         header: Span | None = None
-        columns = 0
+        names: Sequence[str] | None = None
         first = True
         for row in rows:
             cells = [folded(cell) for cell in row]
             if first and headed:
-                columns = filled(cells)
-            line = row_line(cells, columns)
+                names = cells
+            line = row_line(cells, names)
             if not line:
                 continue
             span = self._write(line, "row")
