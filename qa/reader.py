@@ -38,6 +38,12 @@ READ_ROWS = 24
 ROWS_CHARACTERS = 10_000
 """How many characters these may have in all, as they are told: a row may have hundreds of cells."""
 
+READ_BY_CELL = 3
+"""Of how many rows the cells are read one by one."""
+
+READ_CELLS = 32
+"""How many cells these may have in all."""
+
 READ_TWINS = 8
 """How many near-duplicates that say something else are read besides."""
 
@@ -48,6 +54,10 @@ WHOLE_CELL_WORDS = 8
 
 RETRIEVAL_WEIGHT = 6.0
 """What one point of the retriever's score is worth in logits; docs/reader.md has the curve."""
+
+
+_Found = tuple[int, int, float]
+"""A range of a document, and the gap of its span."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +105,12 @@ class _Reading:
     sentences: Sequence[Span]
     row: Row | None = None
 
-    def spans(self, window: Window) -> Iterator[tuple[int, int, float]]:
+    @property
+    def cells(self) -> tuple[Row, ...]:
+        """The cells of a row, each told by itself."""
+        return self.row.alone if self.row is not None else ()
+
+    def spans(self, window: Window) -> Iterator[_Found]:
         """The best spans of a window as ranges of the document, with their gaps."""
         window = _checked(window, self.text.passage)
         if self.row is not None:
@@ -127,12 +142,15 @@ def read(question: str, retrieved: Sequence[Retrieved], model: SpanModel, tables
         return []
     windows = model.windows(question, [reading.text for reading in readings])
     spans = [
-        ScoredSpan(one.candidate, one.place, start, end, gap, gap + RETRIEVAL_WEIGHT * one.place.score)
+        [span for window in found for span in one.spans(window)]
         for one, found in zip(readings, windows, strict=True)
-        for window in found
-        for start, end, gap in one.spans(window)
     ]
-    return _without_overlaps(sorted(spans, key=lambda span: -span.score))
+    scored = [
+        ScoredSpan(one.candidate, one.place, start, end, gap, gap + RETRIEVAL_WEIGHT * one.place.score)
+        for one, found in zip(readings, _by_cell(question, readings, spans, model), strict=True)
+        for start, end, gap in found
+    ]
+    return _without_overlaps(sorted(scored, key=lambda span: -span.score))
 
 
 def read_alone(question: str, spans: Sequence[ScoredSpan], model: SpanModel, tables: Tables) -> list[float]:
@@ -176,6 +194,40 @@ def _readings(candidate: Retrieved, place: Retrieved, tables: Tables) -> Iterato
             yield _Reading(candidate, place, text, (sentence,), row)
     if prose or not passage.sentences:
         yield _Reading(candidate, place, Text(passage.context, passage.text), prose)
+
+
+def _by_cell(
+    question: str, readings: Sequence[_Reading], spans: Sequence[list[_Found]], model: SpanModel
+) -> list[list[_Found]]:
+    """The spans, those of the best rows weighed against each other by what each cell says by itself.
+
+    A reader finds the table's row more surely than the cell in it. The best of these cells keeps the gap that
+    the best of these rows has.
+    """
+    weighed = list(spans)
+    rows = [number for number, one in enumerate(readings) if one.cells and spans[number]]
+    rows.sort(key=lambda n: -max(gap for _, _, gap in spans[n]) - RETRIEVAL_WEIGHT * readings[n].place.score)
+    told: list[tuple[int, Row]] = []
+    for number in rows[:READ_BY_CELL]:
+        cells = readings[number].cells
+        told += [(number, cell) for cell in cells] if len(told) + len(cells) <= READ_CELLS else []
+    texts = [Text(readings[number].text.context, cell.text) for number, cell in told]
+    found: dict[int, dict[Span, float]] = {}
+    for (number, cell), text, windows in zip(
+        told, texts, model.windows(question, texts) if texts else [], strict=True
+    ):
+        for window in windows:
+            for start, end, gap in _placed_in_row(_checked(window, text.passage), cell):
+                best = found.setdefault(number, {})
+                best[start, end] = max(gap, best.get((start, end), -inf))
+    if not found:
+        return weighed
+    highest = max(gap for number in found for _, _, gap in spans[number])
+    above = highest - max(max(best.values()) for best in found.values())
+    for number, best in found.items():
+        ranked = sorted(best, key=lambda span: -best[span])[:SPANS_OF_A_WINDOW]
+        weighed[number] = [(start, end, best[start, end] + above) for start, end in ranked]
+    return weighed
 
 
 def _likeliest(question: str, readings: Sequence[_Reading]) -> list[_Reading]:

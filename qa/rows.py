@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from index import IndexedPassage, PrintedTable, Span
@@ -47,11 +47,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row as it is told, what in it are words of the document, and where its header row stands."""
+    """A row as it is told, what in it are words of the document, and where its header row stands.
+
+    ``alone`` are its cells, each told by itself, if there are several besides the one that names it.
+    """
 
     text: str
     parts: tuple[Part, ...]
     header: Span
+    alone: tuple[Row, ...] = ()
 
 
 class Texts(Protocol):
@@ -228,27 +232,34 @@ def _told(
         return None
     # A number or a date in front names no row where a word does.
     key = next((n for n in filled if any(_LETTER.search(row[a:b]) for a, b in values[n])), filled[0])
-    text = f"{_name(label)} " if label else ""
-    parts: list[Part] = []
 
-    def add(spans: Sequence[Span]) -> None:
-        nonlocal text
-        for number, (start, end) in enumerate(spans):
-            text += " " if number else ""
-            parts.append(Part(len(text), len(text) + end - start, place + start))
-            text += row[start:end]
+    def telling(columns: Sequence[int]) -> Row:
+        text = f"{_name(label)} " if label else ""
+        parts: list[Part] = []
 
-    for number in filled:
-        name = _name(names[number])
-        if number == key:
-            text += f"{name}: " if name else ""
-        else:
-            add(_cut(row, values[key]))
-            text += f" has {name} " if name else " has "
-        add(values[number])
-        text += ". "
-    text = text.rstrip()
-    return Row(text, tuple(parts), header) if len(text) <= LONGEST_ROW else None
+        def add(spans: Sequence[Span]) -> None:
+            nonlocal text
+            for number, (start, end) in enumerate(spans):
+                text += " " if number else ""
+                parts.append(Part(len(text), len(text) + end - start, place + start))
+                text += row[start:end]
+
+        for column in columns:
+            name = _name(names[column])
+            if column == key:
+                text += f"{name}: " if name else ""
+            else:
+                add(_cut(row, values[key]))
+                text += f" has {name} " if name else " has "
+            add(values[column])
+            text += ". "
+        return Row(text.rstrip(), tuple(parts), header)
+
+    whole = telling(filled)
+    if len(whole.text) > LONGEST_ROW:
+        return None
+    alone = [telling(sorted((key, column))) for column in filled if column != key]
+    return replace(whole, alone=tuple(alone)) if len(alone) > 1 else whole
 
 
 def _cut(row: str, spans: Sequence[Span]) -> list[Span]:

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from index import IndexedPassage, Passage
+from qa import reader
 from qa.reader import READ_ROWS, ROWS_CHARACTERS, WHOLE_CELL_WORDS
 from qa.retriever import Retrieved
 from qa.span_model import Text
@@ -32,17 +33,46 @@ def test_rows_are_read_one_by_one_as_they_are_told_and_prose_as_it_is():
     (paul,) = read("Whose is the Heron?", [boats(0)], model, BOATS)
     told = "Boat: Heron. Heron has Owner Paul. Heron has Crew 7."
     osprey = "Boat: Osprey. Osprey has Owner Mary Jones. Osprey has Crew 4."
-    assert [text.passage for text in model.seen] == [osprey, told, TABLE]
+    cells = ["Boat: Heron. Heron has Owner Paul.", "Boat: Heron. Heron has Crew 7."]
+    assert [text.passage for text in model.seen] == [osprey, told, TABLE, *cells]
     assert (paul.text, TABLE[paul.start : paul.end]) == ("Paul", "Paul")
     assert read_alone("Whose is the Heron?", [paul], model, BOATS) == [4.0]
-    assert model.seen[3:] == [Text("Boats", told)]
+    assert model.seen[5:] == [Text("Boats", told)]
 
 
 @pytest.mark.parametrize(("context", "kept"), [("Boats\nBoat|Owner|Crew", "Boats"), ("Boat|Owner|Crew", "")])
 def test_a_header_above_the_passage_is_not_told_twice(context, kept):
     model = Noting("Paul")
     assert read("Whose is the Heron?", [boats(HERON, context)], model, BOATS)[0].text == "Paul"
-    assert [text.context for text in model.seen] == [kept]
+    assert [text.context for text in model.seen] == [kept] * 3  # the row and its cells
+
+
+class OfRowsOrCells(PatternReader):
+    """Sure of one pattern in whole rows, and of another one in cells by themselves."""
+
+    def __init__(self, row: str, cell: str) -> None:
+        super().__init__(row, gap=4.0)
+        self.of_cells = PatternReader(cell, gap=9.0)
+
+    def windows(self, question, texts):
+        whole = all("Owner" in text.passage and "Crew" in text.passage for text in texts)
+        return super().windows(question, texts) if whole else self.of_cells.windows(question, texts)
+
+
+def test_the_cells_of_the_best_rows_are_weighed_by_themselves():
+    (four,) = read("How many sail the Osprey?", [boats(OSPREY)], OfRowsOrCells("Mary Jones", "4"), BOATS)
+    assert (four.text, four.gap) == ("4", 4.0)  # what the row came to
+
+
+def test_rows_of_more_cells_than_there_is_room_for_are_read_as_a_whole(monkeypatch):
+    monkeypatch.setattr(reader, "READ_CELLS", 1)
+    (mary,) = read("How many sail the Osprey?", [boats(OSPREY)], OfRowsOrCells("Mary Jones", "4"), BOATS)
+    assert mary.text == "Mary Jones"
+
+
+def test_a_row_whose_cells_say_nothing_alone_keeps_what_it_came_to():
+    (mary,) = read("How many sail the Osprey?", [boats(OSPREY)], OfRowsOrCells("Mary Jones", "Kite"), BOATS)
+    assert mary.text == "Mary Jones"
 
 
 @pytest.mark.parametrize(("pattern", "said"), [("Jones", "Mary Jones"), ("Osprey(?= has Crew)", "Osprey")])
