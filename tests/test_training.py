@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from qa.span_model import BundledSpanModel, Text
 from training import alterations, span_reader
 from training.export import read_back
-from training.network import SpanNetwork
+from training.network import DROPOUT, SpanNetwork, dropped
 from training.questions import (
     Question,
     altered,
@@ -253,6 +254,36 @@ def test_a_pass_is_the_same_for_the_same_seed():
     assert one == same
     assert one != other
     assert any(not question.answers for question in one)
+
+
+def test_a_question_of_a_pass_is_asked_as_it_is_or_altered_but_not_both():
+    questions = [replace(question, source="of one kind") for question in library(200)]
+    drawn = one_pass(questions, random.Random(3))
+    told = [question for question in drawn if question in questions]
+    variants = [question for question in drawn if question not in questions]
+    assert len(told) == len(set(told))
+    assert 0.2 * len(questions) < len(variants) < 0.4 * len(questions)
+    asked = {question.text: question for question in questions}
+    for variant in variants:
+        assert not variant.answers
+        original = asked.get(variant.text)  # its paragraph was exchanged or cut, else its text was
+        assert original not in told if original else variant.context not in {one.context for one in told}
+
+
+# The network
+
+
+def test_training_leaves_numbers_out_and_reading_none():
+    network = SpanNetwork(width=32, layers=1)
+    batch = collate(training_windows([LONG], TOKENIZER, 64, random.Random(0)))
+    given = [torch.from_numpy(array) for array in (batch.pieces, batch.segments, batch.mask)]
+    with torch.no_grad():
+        assert not torch.equal(network(*given), network(*given))
+        network.eval()
+        assert torch.equal(network(*given), network(*given))
+    left = dropped(torch.ones(200, 200))
+    assert (left == 0).float().mean().item() == pytest.approx(DROPOUT, abs=0.01)
+    assert left.mean().item() == pytest.approx(1, abs=0.01)
 
 
 # Windows

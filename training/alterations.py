@@ -43,7 +43,7 @@ OPPOSITES = dict(
 KINDRED = (0.28, 0.46)
 """The cosine of word vectors that stand for things of one kind: closer ones may mean the same."""
 
-NEGATED = 0.25
+NEGATED = 0.1
 """How often a negation is among the ways that a question may be altered."""
 
 _NEGATABLE = re.compile(r"\b(did|does|do|is|are|was|were|can|could|has|have|would|should)\b")

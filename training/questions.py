@@ -55,14 +55,14 @@ WEIGHTS = {
 UNANSWERABLE_WEIGHT = 2.0
 """Questions that people wrote to be unanswerable are rare and count so much more."""
 
-HARD_NEGATIVES = 0.2
-"""The share of answerable questions that are also asked of a similar paragraph without the answer."""
+HARD_NEGATIVES = 0.08
+"""The share of answerable questions that are asked of a similar paragraph without the answer instead."""
 
-ALTERED = 0.3
-"""The share of answerable questions that are also asked with a name, number, word or sense exchanged."""
+ALTERED = 0.22
+"""The share of answerable questions that are asked with a name, number, word or sense exchanged instead."""
 
-REMOVED = 0.08
-"""The share of answerable questions that are also asked of their paragraph without the answer's sentence."""
+REMOVED = 0.04
+"""The share of answerable questions that are asked of their paragraph less the answer's sentence instead."""
 
 SEED = 20
 
@@ -143,17 +143,27 @@ def hold_aside(questions: Sequence[Question], seed: int = SEED) -> tuple[list[Qu
 
 
 def one_pass(questions: Sequence[Question], rng: random.Random) -> list[Question]:
-    """The questions of one pass, in random order: weighted sources, and unanswerable variants."""
+    """The questions of one pass, in random order: weighted sources, and unanswerable variants.
+
+    A variant stands in the place of its question: who has read the question as it was asked knows the
+    variant by heart, and learns nothing of what makes it unanswerable.
+    """
     drawn: list[Question] = []
     for question in questions:
         weight = WEIGHTS.get(question.source, 1.0) * (1 if question.answers else UNANSWERABLE_WEIGHT)
         drawn += [question] * (int(weight) + (rng.random() < weight % 1))
     answerable = [question for question in drawn if question.answers]
-    drawn += hard_negatives(rng.sample(answerable, int(HARD_NEGATIVES * len(answerable))), questions, rng)
-    for question in rng.sample(answerable, int(ALTERED * len(answerable))):
-        drawn += altered(question, rng)
-    for question in rng.sample(answerable, int(REMOVED * len(answerable))):
-        drawn += removed(question)
+    rng.shuffle(answerable)
+    first, second, third = (
+        int(len(answerable) * share) for share in itertools.accumulate((HARD_NEGATIVES, ALTERED, REMOVED))
+    )
+    drawn = [question for question in drawn if not question.answers]
+    drawn += hard_negatives(answerable[:first], questions, rng)
+    for question in answerable[first:second]:
+        drawn += list(altered(question, rng)) or [question]
+    for question in answerable[second:third]:
+        drawn += list(removed(question)) or [question]
+    drawn += answerable[third:]
     rng.shuffle(drawn)
     return drawn
 

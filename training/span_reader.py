@@ -44,6 +44,8 @@ class Plan:
         rate: the highest learning rate.
         seed: of the order and the variants.
         start: weights to start from instead of the encoder's: a run's file or an exported model's folder.
+        kept: how much of them is kept against the encoder's, which forgets what they know by heart (after
+            Ash & Adams 2020, shrink and perturb).
     """
 
     windows: int = 130_000
@@ -51,6 +53,7 @@ class Plan:
     rate: float = 1.5e-4
     seed: int = SEED
     start: Path | None = None
+    kept: float = 1.0
 
 
 def train_reader(questions: Sequence[Question], held: Sequence[Question], plan: Plan, work: Path) -> Path:
@@ -67,7 +70,13 @@ def train_reader(questions: Sequence[Question], held: Sequence[Question], plan: 
     if plan.start is not None:
         started = weights_at(plan.start)
         save_file(started, work / STARTED)  # what it started from may be the model that this run replaces
-        network.load_state_dict(started)
+        encoder = network.state_dict()
+        network.load_state_dict(
+            {
+                name: value if name.startswith("head.") else torch.lerp(encoder[name], value, plan.kept)
+                for name, value in started.items()
+            }
+        )
     network.to(device)
     sample = random.Random(SEED).sample(held, min(EVALUATION_QUESTIONS, len(held)))
     run(network, windows, order, plan.rate, work, log, lambda: score(network, sample, tokenizer))
@@ -123,6 +132,7 @@ def run(
         share = min((number + 1) / warm, (len(order) - number) / (len(order) - warm))
         for group in optimiser.param_groups:
             group["lr"] = rate * share
+        torch.manual_seed(number)  # a run that was stopped leaves out the same numbers when it goes on
         chosen = [windows[i] for i in order[number]]
         losses.append(step(network, optimiser, chosen, device))
         read += len(chosen)
