@@ -30,6 +30,9 @@ ROOT = Path(__file__).parent.parent
 SEEDS = ROOT / "seeds"
 os.environ["FOOTNOTE_CACHE"] = str(ROOT / ".footnote" / "test-cache")
 
+CUT_OFF = re.compile("BodyStreamBuffer was aborted|Connection errored out")
+"""What gradio says of its streams when a page is left while one is open."""
+
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] the a red car van is fast slow . , ? ##s and".split()
 
 LETTERS = [
@@ -266,6 +269,11 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
     hosts: set[str] = set()
     own: set[str] = {""}
     alarms: list[str] = []
+    leaving: set[Any] = set()
+
+    def said(page: Any, text: str) -> None:
+        if page not in leaving or not CUT_OFF.search(text):
+            alarms.append(text)
 
     def opened(address: str, *, context: Any = None, **options: Any) -> Any:
         if context is None:
@@ -274,8 +282,10 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
             context.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
         page = context.new_page()
         page.on("dialog", lambda dialog: (alarms.append(dialog.message), dialog.dismiss()))
-        page.on("pageerror", lambda error: alarms.append(str(error)))
-        page.on("console", lambda said: alarms.append(said.text) if said.type == "error" else None)
+        page.on("request", lambda request: leaving.add(page) if request.is_navigation_request() else None)
+        page.on("domcontentloaded", lambda: leaving.discard(page))
+        page.on("pageerror", lambda error: said(page, str(error)))
+        page.on("console", lambda message: said(page, message.text) if message.type == "error" else None)
         page.goto(address)
         page.wait_for_selector("#fn-box textarea")
         own.add(urlsplit(address).netloc)
