@@ -17,6 +17,7 @@ MOST_CELLS = 50
 """A row has no more."""
 
 _GAP = 0.5  # of the height of type
+_LEVEL = 0.3  # the same
 _LETTERS = 1.1  # of a letter, where all are of one width, and so is a space
 _SPACES = [code for code in range(0x3001) if chr(code).isspace()]
 _LONGEST_FIGURE = 40
@@ -58,6 +59,11 @@ class Cell:
     def is_blank(self) -> bool:
         """Whether it says that there is nothing: a dash, "n/a"."""
         return _BLANK.match(self.text) is not None
+
+
+def is_level(bottom: float, height: float, other: float) -> bool:
+    """Whether what ends at ``other`` stands beside a line of this height that ends at ``bottom``."""
+    return abs(bottom - other) <= _LEVEL * height
 
 
 def parted(

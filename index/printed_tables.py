@@ -11,14 +11,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from index.columns import Cell, Column, columns_of, over, parted, whole
+from index.columns import Cell, Column, columns_of, is_level, over, parted, whole
 from index.layout import LineEdges, edges
 from index.model import Page, Span
 
 __all__ = ["PrintedRow", "PrintedTable", "printed_table"]
 
 _INDENT = 2.0  # points: so far to the left of a row stands what it is set in under
-_LEVEL = 0.3  # of the height of a line: so far apart may be what stands side by side
 _LABEL = re.compile(r"[^\W\d_]|\w.*:\Z")
 _Line = list[Cell]
 
@@ -158,7 +157,7 @@ def _cells(lines: Sequence[LineEdges], span: Span, text: str) -> list[_Line]:
 
 
 def _is_beside(above: LineEdges, last: Cell, line: LineEdges, first: Cell) -> bool:
-    return abs(above.far - line.far) <= _LEVEL * (above.far - above.near) and first.left > last.right
+    return is_level(above.far, above.far - above.near, line.far) and first.left > last.right
 
 
 def _named(line: Sequence[Cell], columns: Sequence[Column]) -> list[list[int]]:

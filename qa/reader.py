@@ -199,7 +199,7 @@ def _readings(candidate: Retrieved, place: Retrieved, tables: Tables) -> Iterato
 def _by_cell(
     question: str, readings: Sequence[_Reading], spans: Sequence[list[_Found]], model: SpanModel
 ) -> list[list[_Found]]:
-    """The spans, those of the best rows weighed against each other by what each cell says by itself.
+    """The spans, those of the best rows weighed half by their rows and half by what each cell says by itself.
 
     A reader finds the table's row more surely than the cell in it. The best of these cells keeps the gap that
     the best of these rows has.
@@ -223,6 +223,10 @@ def _by_cell(
     if not found:
         return weighed
     highest = max(gap for number in found for _, _, gap in spans[number])
+    for number, best in found.items():
+        in_row = {(start, end): gap for start, end, gap in spans[number]}
+        for span in best:
+            best[span] = (best[span] + in_row.get(span, min(in_row.values()))) / 2
     above = highest - max(max(best.values()) for best in found.values())
     for number, best in found.items():
         ranked = sorted(best, key=lambda span: -best[span])[:SPANS_OF_A_WINDOW]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from index import IndexedPassage, Passage
@@ -62,6 +64,34 @@ class OfRowsOrCells(PatternReader):
 def test_the_cells_of_the_best_rows_are_weighed_by_themselves():
     (four,) = read("How many sail the Osprey?", [boats(OSPREY)], OfRowsOrCells("Mary Jones", "4"), BOATS)
     assert (four.text, four.gap) == ("4", 4.0)  # what the row came to
+
+
+class OfCells:
+    """Gives each of two cells a gap in its row and another one by itself."""
+
+    id = "of cells"
+
+    def __init__(self, row: dict[str, float], alone: dict[str, float]) -> None:
+        self.row, self.alone = row, alone
+
+    def load(self) -> None:
+        pass
+
+    def windows(self, question, texts):
+        return [[self._window(text.passage)] for text in texts]
+
+    def _window(self, text: str):
+        gaps = self.row if "Owner" in text and "Crew" in text else self.alone
+        one, other = (PatternReader(cell, gap)._window(text) for cell, gap in gaps.items())
+        starts, ends = np.maximum(one.starts, other.starts), np.maximum(one.ends, other.ends)
+        return replace(one, starts=starts, ends=ends)
+
+
+@pytest.mark.parametrize(("alone", "said"), [(7.0, "Mary Jones"), (9.0, "4")])
+def test_a_cell_is_weighed_by_its_row_as_much_as_by_itself(alone, said):
+    model = OfCells({"Mary Jones": 6.0, "4": 2.0}, {"Mary Jones": 4.0, "4": alone})
+    best, _ = read("How many sail the Osprey?", [boats(OSPREY)], model, BOATS)
+    assert (best.text, best.gap) == (said, 6.0)
 
 
 def test_rows_of_more_cells_than_there_is_room_for_are_read_as_a_whole(monkeypatch):

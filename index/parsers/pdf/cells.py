@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from index.columns import MOST_CELLS, Cell, parted, whole
+from index.columns import MOST_CELLS, Cell, is_level, parted, whole
 from index.parsers.pdf.lines import Line, turned
 from index.parsers.pdf.paper import PageText
 
@@ -68,7 +68,7 @@ def rows_of(
 
 
 def _is_beside(row: Row, line: Line) -> bool:
-    level = abs(row.bottom - line.bottom) <= 0.3 * row.height
+    level = is_level(row.bottom, row.height, line.bottom)
     return level and bool(row.cells) and line.left > row.cells[-1].right
 
 
