@@ -14,7 +14,7 @@ import typer
 from index import terminal
 from index.__main__ import app as index_app
 from qa.errors import QuestionError, QuestionSetError
-from qa.model import WORTH_A_LOOK, named_page
+from qa.model import WORTH_A_LOOK, named_cell, named_page
 from qa.options import ReaderOption, RerankerOption, models
 
 if TYPE_CHECKING:
@@ -303,17 +303,26 @@ def _show_answer(answer: Answer) -> None:
         if answer.candidates and (answer.confidence or 0) >= WORTH_A_LOOK:
             best = answer.candidates[0]
             out.print(f"\nThe best candidate, {answer.confidence:.0%} sure:")
-            out.print(_marked(best.citations[0]))
+            _show_quote(best.citations[0])
             out.print(Text(_where(best.citations[0])))
         if answer.passages:
             out.print("\nThe nearest passages:")
             _show_passages(answer.passages[:SHOWN_PASSAGES])
         return
-    out.print(_marked(answer.citations[0]))
+    _show_quote(answer.citations[0])
     sure = "not calibrated for this reader" if answer.confidence is None else f"{answer.confidence:.0%}"
     out.print(Text(f"\nconfidence {sure}"))
     for number, citation in enumerate(answer.citations, start=1):
         out.print(Text(f"[{number}] {_where(citation)}"))
+
+
+def _show_quote(citation: Citation) -> None:
+    from rich.text import Text
+
+    out = terminal.stdout()
+    out.print(_marked(citation))
+    if cell := named_cell(citation.table_row, citation.table_column):
+        out.print(Text(terminal.visible(cell)))
 
 
 def _marked(citation: Citation) -> RenderableType:

@@ -10,14 +10,18 @@ from qa.extent import quoted, sentences_around
 from qa.model import Citation, Evidence
 from qa.reader import ScoredSpan
 from qa.retriever import Retrieved
+from qa.rows import Tables
 
 
-def citations(question: str, span: ScoredSpan) -> Iterator[Citation]:
-    """Every place of the span: its own, and equal sentences of the passage's near-duplicates."""
+def citations(question: str, span: ScoredSpan, tables: Tables) -> Iterator[Citation]:
+    """Every place of the span: its own, and equal sentences of the passage's near-duplicates.
+
+    ``tables`` are those of the documents; a key that stands in one is named by its row and column.
+    """
     passage = span.place.passage.passage
     quote, key = quoted(question, passage, (span.start, span.end))
     context = sentences_around(passage, *quote)
-    yield from _places(span.place.passage, key, quote, context)
+    yield from _places(span.place.passage, key, quote, context, tables)
     for other in (span.candidate, *span.candidate.twins):
         twin = other.passage
         if twin.id == span.place.passage.id:
@@ -25,9 +29,8 @@ def citations(question: str, span: ScoredSpan) -> Iterator[Citation]:
         for first, _ in twin.passage.sentences:
             place = _carried(passage, context, twin.passage, first)
             if place is not None:
-                yield from _places(
-                    twin, *((place[start], place[end - 1] + 1) for start, end in (key, quote, context))
-                )
+                there = [(place[start], place[end - 1] + 1) for start, end in (key, quote, context)]
+                yield from _places(twin, there[0], there[1], there[2], tables)
                 break
 
 
@@ -71,8 +74,11 @@ def _carried(passage: Passage, context: Span, twin: Passage, first: int) -> dict
     return dict(zip(mine, theirs, strict=True))
 
 
-def _places(found: IndexedPassage, key: Span, quote: Span, context: Span) -> Iterator[Citation]:
+def _places(
+    found: IndexedPassage, key: Span, quote: Span, context: Span, tables: Tables
+) -> Iterator[Citation]:
     passage = found.passage
+    cell = tables.cell(found, sentences_around(passage, *key), *key)
     for source in found.sources:
         yield Citation(
             source=source,
@@ -88,6 +94,8 @@ def _places(found: IndexedPassage, key: Span, quote: Span, context: Span) -> Ite
             heading=list(passage.heading),
             title=_title(found, source),
             page_label=passage.page_label,
+            table_row=cell.row or None if cell else None,
+            table_column=cell.column or None if cell else None,
         )
 
 

@@ -349,10 +349,11 @@ class QA:
         # What a question finds that has no content word, or none that the documents know, is chance.
         is_known = has_content(found.question) and found.snapshot.holds_any(found.question)
         ceiling = 1.0 if is_known else 0.0
+        tables = Tables(found.snapshot)
         for place, proposal in enumerate(found.proposals[:CHECKED]):
             cited: dict[tuple[str, int], Citation] = {}
             for span in (proposal.best, *proposal.others):
-                for citation in citations(found.question, span):
+                for citation in citations(found.question, span, tables):
                     cited.setdefault((citation.source, citation.start), citation)
             first = next(iter(cited.values()))
             if (first.source, first.start, first.end) in quoted:

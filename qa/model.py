@@ -20,6 +20,11 @@ def named_page(page: int | None, label: str | None) -> str:
     return f"page {page}" if label in (None, str(page)) else f"page {page} ({label})"
 
 
+def named_cell(row: str | None, column: str | None) -> str:
+    """A cell of a table by the names of its row and its column; "" where it has neither."""
+    return ", ".join(f"{kind} “{name}”" for kind, name in (("row", row), ("column", column)) if name)
+
+
 @dataclass(frozen=True, slots=True)
 class Citation:
     """Where a quote stands: ``qa.text(source)[start:end] == quote``, and likewise ``context``.
@@ -27,6 +32,8 @@ class Citation:
     ``context`` is the whole sentence or sentences around the quote; ``key_start`` and ``key_end``
     are the key span inside it. ``page`` is the physical page (slide, sheet) of ``start``, from 1, or
     None; ``page_label`` is what the document itself calls it ("xii", a sheet's name), or None.
+    ``table_row`` and ``table_column`` are what the row and the column of a table that the key stands in are
+    called, or None: what the quote is about may stand above and before it.
     """
 
     source: str
@@ -42,6 +49,8 @@ class Citation:
     heading: list[str]
     title: str
     page_label: str | None = None
+    table_row: str | None = None
+    table_column: str | None = None
 
     @property
     def key(self) -> str:

@@ -46,6 +46,18 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """What stands in a column of a row, as ranges of the document, and what both are called.
+
+    ``row`` is empty for the cell that names its row.
+    """
+
+    spans: tuple[Span, ...]
+    row: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A row as it is told, what in it are words of the document, and where its header row stands.
 
@@ -55,6 +67,7 @@ class Row:
     text: str
     parts: tuple[Part, ...]
     header: Span
+    cells: tuple[Cell, ...]
     alone: tuple[Row, ...] = ()
 
 
@@ -100,6 +113,14 @@ class Tables:
         if printed is not None:
             return told_from_paper(printed, header, row, start)
         return told(self._header(found.sources[0], header), row, start, _PRINTED_MARKS)
+
+    def cell(self, found: IndexedPassage, row: Span, start: int, end: int) -> Cell | None:
+        """The cell of the row that holds ``start:end``; None where that is no row or no part of one cell."""
+        told = self.row(found, *row)
+        for cell in told.cells if told is not None else ():
+            if cell.spans[0][0] <= start and end <= cell.spans[-1][1]:
+                return cell
+        return None
 
     def _table(self, source: str, offset: int) -> tuple[Span, Span] | None:
         """The table whose rows stand at ``offset``; None where there is none with a header."""
@@ -233,8 +254,16 @@ def _told(
     # A number or a date in front names no row where a word does.
     key = next((n for n in filled if any(_LETTER.search(row[a:b]) for a, b in values[n])), filled[0])
 
+    names = [_name(name) for name in names]
+    label = _name(label)
+    called = _name(" ".join([label, *(row[a:b] for a, b in values[key])]))
+
+    def cell(column: int) -> Cell:
+        spans = tuple((place + a, place + b) for a, b in values[column])
+        return Cell(spans, "" if column == key else called, names[column])
+
     def telling(columns: Sequence[int]) -> Row:
-        text = f"{_name(label)} " if label else ""
+        text = f"{label} " if label else ""
         parts: list[Part] = []
 
         def add(spans: Sequence[Span]) -> None:
@@ -245,7 +274,7 @@ def _told(
                 text += row[start:end]
 
         for column in columns:
-            name = _name(names[column])
+            name = names[column]
             if column == key:
                 text += f"{name}: " if name else ""
             else:
@@ -253,7 +282,7 @@ def _told(
                 text += f" has {name} " if name else " has "
             add(values[column])
             text += ". "
-        return Row(text.rstrip(), tuple(parts), header)
+        return Row(text.rstrip(), tuple(parts), header, tuple(cell(column) for column in columns))
 
     whole = telling(filled)
     if len(whole.text) > LONGEST_ROW:

@@ -130,7 +130,7 @@ def citations(qa: QA) -> list[Citation]:
         end = text.index(" so.", at) + len(" so.")
         quote = text[at:end]
         made.append(
-            Citation(source, at, end, quote, *key.span(), at, end, quote, number, [hostile], hostile, hostile)
+            Citation(source, at, end, quote, *key.span(), at, end, quote, number, [hostile], *[hostile] * 4)
         )
     return made
 

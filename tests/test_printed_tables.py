@@ -204,16 +204,19 @@ def printed_qa(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("question", "key"),
+    ("question", "key", "row", "column"),
     [
-        ("Who is the keeper of La Jument?", "Anne Kervella"),
-        ("Since when has Abel Moreau kept Ouessant?", "1987"),
-        ("Who is the keeper of Kereon?", "Yves Le Goff"),
+        ("Who is the keeper of La Jument?", "Anne Kervella", "La Jument", "Keeper"),
+        ("Since when has Abel Moreau kept Ouessant?", "1987", "Ouessant", "Since"),
+        ("Who is the keeper of Kereon?", "Yves Le Goff", "Kereon", "Keeper"),
     ],
 )
-def test_a_question_about_a_printed_table_is_answered_with_the_cell(printed_qa, question, key) -> None:
+def test_a_question_about_a_printed_table_is_answered_with_the_cell(
+    printed_qa, question, key, row, column
+) -> None:
     answer = printed_qa.ask(question, min_confidence=0)
     assert answer.key == key
+    assert (answer.citations[0].table_row, answer.citations[0].table_column) == (row, column)
     [citation] = answer.citations
     assert printed_qa.text("lights.pdf")[citation.key_start : citation.key_end] == key
     assert citation.page == 1

@@ -14,6 +14,7 @@ import pytest
 
 from index import terminal
 from index.__main__ import app as index_app
+from qa import QA
 from qa.__main__ import app
 
 ROOT = Path(__file__).parent.parent
@@ -28,6 +29,8 @@ CITATION = SPAN | {
     "page": ["integer", "null"],
     "page_label": ["string", "null"],
     "heading": "array",
+    "table_row": ["string", "null"],
+    "table_column": ["string", "null"],
 }
 EVIDENCE = SPAN | {
     "score": "number",
@@ -94,6 +97,16 @@ def test_ask_prints_the_quote_and_where_it_stands(run):
     assert "[1] 000_4d6451841364124c.txt, " in out
     assert "characters" in out
     assert err == ""
+
+
+def test_an_answer_from_a_table_names_its_row_and_column(run, tmp_path):
+    staff = tmp_path / "docs" / "staff.csv"
+    staff.parent.mkdir()
+    staff.write_text("Name,Office,Phone\nPavel Horak,C1.03,5530\nLucia Ferrari,B2.02,5501\n")
+    QA.from_folder(staff.parent, tmp_path / "index").close()
+    code, out, _ = run("ask", "What is the phone number of Pavel Horak?", "--index", str(tmp_path / "index"))
+    assert code == 0
+    assert "“Pavel Horak,C1.03,5530”\nrow “Pavel Horak”, column “Phone”\n" in out
 
 
 def test_a_refusal_is_no_failure(run):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from index import IndexedPassage, Passage
 from qa import QA, rows
-from qa.rows import NAME_CHARACTERS, Tables, cells, told
+from qa.rows import NAME_CHARACTERS, Cell, Tables, cells, told
 
 from .conftest import write_files
 
@@ -150,6 +150,18 @@ def test_rows_are_looked_up_once_for_a_document():
     assert texts.asked == 1
 
 
+def test_a_cell_is_called_by_its_row_and_its_column():
+    tables = Tables(Texts(TEXT, (7, 17), (18, 41)))
+    whole, row = passage_of(0, len(TEXT)), (18, 29)
+    name, owner = TEXT.index("Osprey"), TEXT.index("Mary")
+    assert tables.cell(whole, row, owner, owner + 4) == Cell(((owner, owner + 4),), "Osprey", "Owner")
+    assert tables.cell(whole, row, owner + 1, owner + 3) == tables.cell(whole, row, owner, owner + 4)
+    assert tables.cell(whole, row, name, name + 6) == Cell(((name, name + 6),), "", "Boat")
+    assert tables.cell(whole, row, *row) is None
+    prose = TEXT.index("Paul|sold")
+    assert tables.cell(whole, (prose, len(TEXT)), prose, prose + 4) is None
+
+
 def test_of_a_long_header_the_end_is_left_out(monkeypatch):
     monkeypatch.setattr(rows, "LONGEST_HEADER", 4)
     assert Tables(Texts(TEXT, (7, 17), (18, 41))).header(passage_of(0, 41), 20) == ((7, 17), "Boat")
@@ -212,6 +224,13 @@ def test_a_cell_is_the_answer(tables_qa, question, source, key, row):
     assert (answer.key, citation.source) == (key, source)
     assert tables_qa.text(source)[citation.key_start : citation.key_end] == key
     assert citation.context.strip("| ") == row.strip("| ")
+
+
+def test_a_citation_names_the_row_and_the_column(tables_qa):
+    cited = tables_qa.ask("What is the phone number of Pavel Horak?").citations[0]
+    assert (cited.table_row, cited.table_column) == ("Pavel Horak", "Phone")
+    cited = tables_qa.ask("Whose phone number is 5501?", min_confidence=0).citations[0]
+    assert (cited.key, cited.table_row, cited.table_column) == ("Lucia Ferrari", None, "Name")
 
 
 @pytest.mark.parametrize(

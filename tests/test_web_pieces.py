@@ -111,8 +111,11 @@ def test_a_large_document_is_shown_in_part_with_a_way_to_the_rest():
 @given(st.text(), st.text(), st.text(), st.lists(st.text(), max_size=3), st.text())
 def test_nothing_of_a_document_becomes_markup(text, title, source, heading, question):
     named = {"title": title, "source": source, "heading": heading}
+    cell = {"table_row": title, "table_column": text}
     whole = {"start": 0, "end": len(text), "key_start": 0, "key_end": len(text)}
-    quoted = citation(quote=text, context=text, context_start=0, context_end=len(text), **whole, **named)
+    quoted = citation(
+        quote=text, context=text, context_start=0, context_end=len(text), **whole, **named, **cell
+    )
     passage = evidence(text, also_in=((source, 0, 1),), **named)
     other = Candidate(text, text, 0.4, (quoted,))
     found = answer(citations=(quoted, quoted), passages=(passage,), candidates=(other, other), notice=text)
@@ -131,6 +134,18 @@ def test_a_card_tells_the_quote_from_its_context():
     assert stripped(card) == text
     assert marks(card, "fn-key") == ["five"]
     assert '<span class="fn-around">about </span>' in card
+
+
+def test_a_card_names_the_cell_that_an_answer_stands_in():
+    whole = citation(table_row="Europe: <Net> sales", table_column="2022")
+    for cited, expected in (
+        (whole, "Europe: <Net> sales · 2022"),
+        (replace(whole, table_row=None), "2022"),
+        (citation(), None),
+    ):
+        card = cards.answer_card(answer(citations=(cited,)))
+        cell = re.search(r'<p class="fn-cell">.*?</p>', card)
+        assert (stripped(cell[0]) if cell else None) == expected
 
 
 @pytest.mark.parametrize(

@@ -390,6 +390,14 @@ def test_the_three_forms_of_a_citation():
     ]
 
 
+def test_a_citation_of_a_table_names_its_cell():
+    cited = replace(CITED, table_row="Net sales", table_column="2022")
+    named = "One › Two, row “Net sales”, column “2022”, characters"
+    assert named in exports.plain(cited, FOUND)
+    assert named in exports.markdown(cited, FOUND)
+    assert "\n  cell = {row “Net sales”, column “2022”},\n" in exports.bibtex(cited, FOUND)
+
+
 def test_certainty_is_not_claimed_by_rounding_and_none_is_told_without_a_calibration():
     assert exports.plain(CITED, replace(FOUND, confidence=0.99999)).endswith("confidence 0.999")
     assert exports.plain(CITED, replace(FOUND, confidence=None)).endswith("characters 10–14")

@@ -85,7 +85,7 @@ def _found(answer: Answer, turn: int | None) -> str:
     others = [p for p in answer.passages if p.also_in or not _overlaps(p, first)]
     return (
         f'<div class="fn-card fn-found"><blockquote class="fn-quote" dir="auto">{quoted(first)}</blockquote>'
-        f"{_citations(answer.citations)}{_confidence('Confidence', answer.confidence)}"
+        f"{_cell(first)}{_citations(answer.citations)}{_confidence('Confidence', answer.confidence)}"
         f"{_notice(answer.notice)}{_alternatives(answer.candidates[1:])}"
         f"{_folded(f'Other passages ({len(others)})', others)}"
         f"{_actions(turn, _copies(answer), _again(turn), _verdicts(turn, 'Helpful', 'Not right'))}</div>"
@@ -101,7 +101,7 @@ def _refusal(answer: Answer, turn: int | None) -> str:
         first = answer.candidates[0].citations[0]
         closest = (
             f'<p class="fn-label">The best candidate</p><blockquote dir="auto">{quoted(first)}</blockquote>'
-            f"{_citations([first])}"
+            f"{_cell(first)}{_citations([first])}"
         )
     sure = ""
     if answer.confidence is not None:
@@ -117,7 +117,8 @@ def _alternatives(candidates: Sequence[Candidate]) -> str:
     """Other possible answers, as far as they are more than chance."""
     worth = [each for each in candidates if (each.confidence or 0) >= WORTH_A_LOOK]
     rows = "".join(
-        f'<li><blockquote dir="auto">{quoted(each.citations[0])}</blockquote>{_citations(each.citations[:1])}'
+        f'<li><blockquote dir="auto">{quoted(each.citations[0])}</blockquote>'
+        f"{_cell(each.citations[0])}{_citations(each.citations[:1])}"
         f"{_confidence('Confidence', each.confidence)}</li>"
         for each in worth
     )
@@ -176,6 +177,12 @@ def quoted(citation: Citation) -> str:
         f'<span class="fn-around">{escape(before)}</span><strong class="fn-said">{inner}</strong>'
         f'<span class="fn-around">{escape(after)}</span>'
     )
+
+
+def _cell(citation: Citation) -> str:
+    """What the row and the column are called that a key in a table stands in."""
+    called = [name(part) for part in (citation.table_row, citation.table_column) if part]
+    return f'<p class="fn-cell">{" · ".join(called)}</p>' if called else ""
 
 
 def _citations(citations: Sequence[Citation]) -> str:

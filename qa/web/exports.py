@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import PurePosixPath
 from typing import Any
 
-from qa.model import Answer, Citation, named_page
+from qa.model import Answer, Citation, named_cell, named_page
 from qa.web.store import Conversation, Turn
 
 FORMAT = "footnote-conversation"
@@ -62,6 +62,7 @@ def bibtex(citation: Citation, answer: Answer) -> str:
         "file": citation.source,
         "pages": page,
         "section": " > ".join(citation.heading),
+        "cell": named_cell(citation.table_row, citation.table_column),
         "characters": f"{citation.start}--{citation.end}",
         "confidence": _confidence(answer),
         "note": _in_quotes(citation.quote),
@@ -149,6 +150,7 @@ def _place(citation: Citation, answer: Answer) -> str:
         citation.source,
         named_page(citation.page, citation.page_label),
         " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} ".join(citation.heading),
+        named_cell(citation.table_row, citation.table_column),
         f"characters {citation.start}\N{EN DASH}{citation.end}",
         f"confidence {sure}" if sure else "",
     ]
