@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from training.export import read_back
 from training.network import DROPOUT, SpanNetwork, dropped
 from training.questions import (
     Question,
+    alone,
     altered,
     hard_negatives,
     hold_aside,
@@ -42,6 +44,7 @@ def about(text: str, *answers: str, context: str = PARAGRAPH, source: str = "qed
     return Question(text, context, tuple((context.index(said), said) for said in answers), source, article)
 
 
+PORT_SENTENCE = "Largest of its ports is Duisburg. "
 LONG = about("How long is the Rhine?", "1,230 km")
 PORT = about("What is the largest port?", "Duisburg")
 BRIDGE = about("Where did the Romans build a bridge in 55 BC?", "near Mainz", "Mainz")
@@ -259,15 +262,48 @@ def test_a_pass_is_the_same_for_the_same_seed():
 def test_a_question_of_a_pass_is_asked_as_it_is_or_altered_but_not_both():
     questions = [replace(question, source="of one kind") for question in library(200)]
     drawn = one_pass(questions, random.Random(3))
-    told = [question for question in drawn if question in questions]
-    variants = [question for question in drawn if question not in questions]
-    assert len(told) == len(set(told))
+    told = {question.text for question in drawn if question.answers}
+    variants = [question for question in drawn if not question.answers]
+    assert len(told) == len(drawn) - len(variants)
     assert 0.2 * len(questions) < len(variants) < 0.4 * len(questions)
-    asked = {question.text: question for question in questions}
-    for variant in variants:
-        assert not variant.answers
-        original = asked.get(variant.text)  # its paragraph was exchanged or cut, else its text was
-        assert original not in told if original else variant.context not in {one.context for one in told}
+    asked = {question.text for question in questions}
+    towers = {re.search(r"tower (\d+)", text)[1] for text in told}
+    for variant in variants:  # its paragraph was exchanged or cut, else its text was
+        (about_tower,) = set(re.findall(r"(?i)tower (\d+)", variant.context))
+        assert variant.text not in told if variant.text in asked else about_tower not in towers
+
+
+def test_of_the_questions_of_a_pass_some_are_asked_of_a_sentence_alone():
+    questions = [replace(question, source="of one kind") for question in library(400)]
+    drawn = one_pass(questions, random.Random(3))
+    paragraphs = {question.context for question in questions}
+    cut = [question for question in drawn if question.context not in paragraphs]
+    assert 0.2 * len(drawn) < len(cut) < 0.45 * len(drawn)
+    assert {bool(question.answers) for question in cut} == {True, False}
+
+
+@pytest.mark.parametrize(("question", "sentence"), [(LONG, "It is 1,230 km long. "), (PORT, PORT_SENTENCE)])
+def test_a_question_asked_of_a_sentence_alone_keeps_the_answers_in_it(question, sentence):
+    assert alone(question, random.Random(1)) == about(question.text, question.answers[0][1], context=sentence)
+
+
+def test_a_question_without_an_answer_is_asked_of_the_sentence_that_shares_most_words():
+    cut = alone(about("In which canton does the Rhine end?"), random.Random(1))
+    assert cut.context == "The Rhine rises in the canton of Grisons. "
+    assert cut.answers == ()
+
+
+def test_an_answer_of_two_sentences_is_asked_of_both():
+    both = about("What is it?", "Grisons. It is 1,230 km long")
+    cut = alone(both, random.Random(1))
+    assert cut.context == "The Rhine rises in the canton of Grisons. It is 1,230 km long. "
+    assert cut.context[cut.answers[0][0] :].startswith("Grisons. It is 1,230 km long")
+
+
+def test_of_several_answers_those_beside_the_sentence_are_left_out():
+    twice = about("Where?", "Bonn", "Mainz", context="It is in Bonn. So it is in Mainz.")
+    said = {tuple(alone(twice, random.Random(seed)).answers) for seed in range(9)}
+    assert said == {((9, "Bonn"),), ((12, "Mainz"),)}
 
 
 # The network

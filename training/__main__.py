@@ -3,13 +3,15 @@
     python -m training TRAIN.json [MORE.json ...] --work DIR [--dev DEV.json]
     python -m training TRAIN.json --work DIR2 --from DIR/weights.safetensors --seed 21 --share 0.7
     python -m training TRAIN.json --work DIR3 --from qa/models/span_reader --kept 0.65
+    python -m training TRAIN.json --work DIR4 --from DIR3/weights.safetensors --share 0.5 \\
+        --against qa/models/span_reader
 
 Seeded and resumable: run it again with the same --work and it goes on from its last checkpoint.
 --from starts from the weights of an earlier run with a fresh optimiser. --kept moves the start so far back
 towards the encoder's weights that what was learned by heart is lost and the rest is soon there again (after
 Ash & Adams 2020, shrink and perturb). --share averages the new weights with those of --from (Wortsman et al.
-2022, robust fine-tuning of zero-shot models). Runs on a GPU where there is one; on two cores a pass over
-130,000 windows takes about two hours.
+2022, robust fine-tuning of zero-shot models), or with those of --against. Runs on a GPU where there is one;
+on two cores a pass over 130,000 windows takes about two hours.
 """
 
 from __future__ import annotations
@@ -21,16 +23,18 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from training.benchmarks import write_benchmarks
 from training.calibration import calibrate_shipped
-from training.export import export
+from training.export import export, weights_at
 from training.network import SpanNetwork
 from training.questions import SEED, hold_aside, read_questions
 from training.sentence_questions import sentence_questions
 from training.shipped import score_shipped
 from training.span_reader import STARTED, WEIGHTS, Plan, reader_tokenizer, score, train_reader
+
+AGAINST = "against.safetensors"
 
 
 def main() -> None:
@@ -47,21 +51,27 @@ def main() -> None:
     )
     parser.add_argument("--kept", type=float, default=1.0, help="of the weights of --from at the start")
     parser.add_argument("--share", type=float, default=1.0, help="of the new weights against those of --from")
+    parser.add_argument("--against", type=Path, help="weights to average with instead: a file or a folder")
     options = parser.parse_args()
     if (options.share != 1 or options.kept != 1) and options.start is None:
         parser.error("--share and --kept are of the weights of --from; name them")
+    if options.against and options.share == 1:
+        parser.error("--against names what --share averages with; give a share below 1")
     options.work.mkdir(parents=True, exist_ok=True)
     kept, held = hold_aside(read_questions(options.train))
     made = sentence_questions(kept, random.Random(SEED))
     plan = Plan(options.windows, rate=options.rate, seed=options.seed, start=options.start, kept=options.kept)
     weights = options.work / WEIGHTS
+    other = options.work / (AGAINST if options.against else STARTED)
+    if options.against and not other.exists():  # it may be the model that this run replaces
+        save_file(weights_at(options.against), other)
     if not weights.exists():
         train_reader([*kept, *made], held, plan, options.work)
     network = SpanNetwork()
     state = load_file(weights)
     if options.share != 1:
-        before = load_file(options.work / STARTED)
-        state = {name: torch.lerp(before[name], value, options.share) for name, value in state.items()}
+        averaged = load_file(other)
+        state = {name: torch.lerp(averaged[name], value, options.share) for name, value in state.items()}
     network.load_state_dict(state)
     network.eval()
     export(network)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 
 from training import alterations
 
@@ -64,6 +64,9 @@ ALTERED = 0.22
 REMOVED = 0.04
 """The share of answerable questions that are asked of their paragraph less the answer's sentence instead."""
 
+ALONE = 0.3
+"""The share of all questions, variants too, that are asked of one sentence alone, as the reader verifies."""
+
 SEED = 20
 
 HELD_ARTICLES = {"squad2_25art": 4, "squad11_13art": 2, "shifts_new_wiki": 5}
@@ -73,6 +76,8 @@ ARTICLE_SOURCES = frozenset({*HELD_ARTICLES, "qed_nq", "squad_train_44articles",
 """Their articles have titles that a document would have."""
 
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z\d])")
+
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +169,7 @@ def one_pass(questions: Sequence[Question], rng: random.Random) -> list[Question
     for question in answerable[second:third]:
         drawn += list(removed(question)) or [question]
     drawn += answerable[third:]
+    drawn = [alone(question, rng) if rng.random() < ALONE else question for question in drawn]
     rng.shuffle(drawn)
     return drawn
 
@@ -219,15 +225,41 @@ def removed(question: Question) -> Iterator[Question]:
 
     What is left is about the same matter and often has something of the right kind.
     """
-    bounds = [0, *(found.end() for found in SENTENCE_END.finditer(question.context)), len(question.context)]
     sentences = [
         question.context[low:high]
-        for low, high in itertools.pairwise(bounds)
+        for low, high in _sentences(question.context)
         if not any(start < high and start + len(text) > low for start, text in question.answers)
     ]
     context = "".join(sentences).strip()
     if len(sentences) >= 2 and lacks(context, question):
         yield replace(question, context=context, answers=())
+
+
+def alone(question: Question, rng: random.Random) -> Question:
+    """The question, asked of an answer's sentence alone, or of that which shares most words with it."""
+    sentences = list(_sentences(question.context))
+    if question.answers:
+        first, text = rng.choice(question.answers)
+        last = first + len(text)
+    else:
+        asked = _words(question.text)
+        first, last = max(sentences, key=lambda bounds: len(asked & _words(question.context[slice(*bounds)])))
+    low = max(start for start, _ in sentences if start <= first)
+    high = min(end for _, end in sentences if end >= last)
+    inside = [
+        (start - low, text) for start, text in question.answers if low <= start and start + len(text) <= high
+    ]
+    return replace(question, context=question.context[low:high], answers=tuple(inside))
+
+
+def _sentences(context: str) -> Iterator[tuple[int, int]]:
+    """Where each sentence begins, and the next one or nothing more."""
+    ends = (found.end() for found in SENTENCE_END.finditer(context))
+    return itertools.pairwise([0, *ends, len(context)])
+
+
+def _words(text: str) -> set[str]:
+    return set(_WORD.findall(text.casefold())) - ENGLISH_STOP_WORDS
 
 
 def composition(questions: Sequence[Question]) -> dict[str, tuple[int, int]]:
