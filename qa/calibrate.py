@@ -17,7 +17,6 @@ from qa.engine import QA
 from qa.errors import QuestionSetError
 from qa.evaluate import RIGHT_F1, Question
 from qa.metrics import token_f1
-from qa.rows import Tables
 from qa.signals import SIGNALS, signals
 
 FEWEST = 50
@@ -68,7 +67,7 @@ def judge(
             raise QuestionSetError(f"question {question.id!r} can't be asked: {error}") from error
         if found.proposals:
             seen = signals(found.question, found.snapshot, found.retrieved, found.proposals)
-            shown = next(citations(found.question, found.proposals[0].best, Tables(found.snapshot)))
+            shown = next(citations(found.question, found.proposals[0].best, found.tables))
             right = token_f1(shown.key, question.answers) >= RIGHT_F1
             judged.append(Judged(seen, bool(question.answers) and right, bool(question.answers)))
     if progress is not None:

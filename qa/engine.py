@@ -30,10 +30,10 @@ from index import (
 from qa.calibration import Calibration, find_calibration
 from qa.citations import citations, evidence
 from qa.errors import CalibrationError
-from qa.evidence import Proposal, proposals
+from qa.evidence import Proposal, checked, proposals
 from qa.model import Answer, Candidate, Citation, Evidence
 from qa.question import check_k, check_probability, check_sources, cleaned, fitted
-from qa.reader import ScoredSpan, read, read_alone
+from qa.reader import ScoredSpan, read, read_again
 from qa.reranker import Reranker, rerank
 from qa.retriever import Retrieved, retrieve
 from qa.rows import Tables
@@ -44,7 +44,7 @@ _Result = TypeVar("_Result")
 
 CANDIDATES = 5
 CHECKED = 6
-"""So many of the best proposals are read alone and may become candidates: some quote the same sentence."""
+"""So many of the best proposals are read again and may become candidates: some quote the same sentence."""
 
 RETRIEVED = 20
 """At least so many passages are retrieved, so that the answer and its citations do not hang on ``k``."""
@@ -58,12 +58,13 @@ class Findings:
     """What a search came to before any judgement, best first.
 
     ``retrieved`` stands as the retriever ranked it, ``passages`` as the reader did. The first `CHECKED`
-    proposals have been read alone.
+    proposals have been read again.
     """
 
     question: str
     notice: str
     snapshot: Snapshot
+    tables: Tables
     retrieved: tuple[Retrieved, ...]
     proposals: tuple[Proposal, ...]
     passages: tuple[Retrieved, ...]
@@ -247,11 +248,12 @@ class QA:
             retrieved = clock.time("rerank", lambda: rerank(asked, ranked, reranker))
         tables = Tables(snapshot)
         spans = clock.time("read", lambda: read(asked, retrieved, self.reader, tables))
-        found = clock.time("check", lambda: _with_alone(asked, proposals(spans), self.reader, tables))
+        found = clock.time("check", lambda: _checked(asked, proposals(spans), self.reader, tables))
         return Findings(
             question=asked,
             notice=notice,
             snapshot=snapshot,
+            tables=tables,
             retrieved=tuple(retrieved),
             proposals=tuple(found),
             passages=_reranked(retrieved, spans),
@@ -349,11 +351,10 @@ class QA:
         # What a question finds that has no content word, or none that the documents know, is chance.
         is_known = has_content(found.question) and found.snapshot.holds_any(found.question)
         ceiling = 1.0 if is_known else 0.0
-        tables = Tables(found.snapshot)
         for place, proposal in enumerate(found.proposals[:CHECKED]):
             cited: dict[tuple[str, int], Citation] = {}
             for span in (proposal.best, *proposal.others):
-                for citation in citations(found.question, span, tables):
+                for citation in citations(found.question, span, found.tables):
                     cited.setdefault((citation.source, citation.start), citation)
             first = next(iter(cited.values()))
             if (first.source, first.start, first.end) in quoted:
@@ -390,15 +391,13 @@ class _Clock:
         return {**self._stages, "total": 1000 * (time.perf_counter() - self._started)}
 
 
-def _with_alone(
-    question: str, found: Sequence[Proposal], reader: SpanModel, tables: Tables
-) -> list[Proposal]:
-    """The proposals, the first ones with what their sentences say when they are read alone."""
+def _checked(question: str, found: Sequence[Proposal], reader: SpanModel, tables: Tables) -> list[Proposal]:
+    """The proposals, the first ones ranked by what their sentences say when they are read again, too."""
     if not found:
         return []
-    alone = read_alone(question, [proposal.best for proposal in found[:CHECKED]], reader, tables)
-    checked = [replace(proposal, alone=gap) for proposal, gap in zip(found, alone, strict=False)]
-    return [*checked, *found[CHECKED:]]
+    return checked(
+        found, read_again(question, [proposal.best for proposal in found[:CHECKED]], reader, tables)
+    )
 
 
 def _reranked(retrieved: Sequence[Retrieved], spans: Sequence[ScoredSpan]) -> tuple[Retrieved, ...]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, log
 from typing import NamedTuple
 
-from qa.reader import ScoredSpan
+from qa.reader import Reread, ScoredSpan
+
+AGAIN_WEIGHT = 0.5
+"""What each gap of its sentences read again is worth to a proposal; docs/reader.md has the curve."""
 
 _WORD = re.compile(r"[-+−]?[$€£¥#@.]?\w(?:\S*[\w%+#°])?")
 _ARTICLES = frozenset({"a", "an", "the"})
@@ -28,14 +31,15 @@ class Proposal:
     Attributes:
         best: the span that is quoted first.
         others: spans of other places that say the same, best first.
-        score: the logarithm of the sum of the independent spans' odds: evidence adds up.
-        alone: what `qa.reader.read_alone` gives for the best span; None until that was asked.
+        score: the logarithm of the sum of the independent spans' odds: evidence adds up. Where it was
+            `checked`, also what its sentences say when read again.
+        again: what `qa.reader.read_again` gives for the best span; None until that was asked.
     """
 
     best: ScoredSpan
     others: tuple[ScoredSpan, ...]
     score: float
-    alone: float | None = None
+    again: Reread | None = None
 
 
 def proposals(spans: Sequence[ScoredSpan]) -> list[Proposal]:
@@ -61,6 +65,23 @@ def proposals(spans: Sequence[ScoredSpan]) -> list[Proposal]:
         for group in groups
     ]
     return sorted(joined, key=lambda proposal: -proposal.score)
+
+
+def checked(found: Sequence[Proposal], again: Sequence[Reread]) -> list[Proposal]:
+    """The proposals, best first, ``again`` being what the sentences of the first ones said when read again.
+
+    Those stay before the others.
+    """
+    first = [
+        replace(proposal, again=said, score=proposal.score + AGAIN_WEIGHT * sum(map(bounded, said)))
+        for proposal, said in zip(found, again, strict=False)
+    ]
+    return [*sorted(first, key=lambda proposal: -proposal.score), *found[len(first) :]]
+
+
+def bounded(logit: float) -> float:
+    """The logit, or what is beyond doubt where it says more."""
+    return max(-12.0, min(12.0, logit))
 
 
 def independent(spans: Sequence[ScoredSpan]) -> list[ScoredSpan]:

@@ -104,6 +104,13 @@ def sentences_around(passage: Passage, start: int, end: int) -> Span:
     return min(start, touched[0][0]), max(end, touched[-1][1])
 
 
+def neighbours(passage: Passage, around: Span) -> list[Span]:
+    """The sentence before the range and the one after it, as far as the passage has them."""
+    before = [span for span in passage.sentences if span[1] <= around[0]]
+    after = [span for span in passage.sentences if span[0] >= around[1]]
+    return [*before[-1:], *after[:1]]
+
+
 def quoted(question: str, passage: Passage, key: Span) -> tuple[Span, Span]:
     """The range to quote for the span ``key``, and the key inside it.
 

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import exp, inf
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index import IndexedPassage, Passage, Span, question_terms, terms
 from qa.errors import ReaderError
-from qa.extent import sentences_around
+from qa.extent import neighbours, sentences_around
 from qa.retriever import Retrieved
 from qa.rows import Part, Row, Tables
 from qa.span_ends import balanced, whole_words
@@ -92,6 +93,13 @@ class ScoredSpan:
         return passage.text[self.start - passage.start : self.end - passage.start]
 
 
+class Reread(NamedTuple):
+    """The highest gaps of a span's sentences read again: by themselves, and with those beside them."""
+
+    alone: float
+    beside: float
+
+
 @dataclass(frozen=True, slots=True)
 class _Reading:
     """What is read at once: a row of a table, or a passage without its rows.
@@ -110,12 +118,13 @@ class _Reading:
         """The cells of a row, each told by itself."""
         return self.row.alone if self.row is not None else ()
 
-    def spans(self, window: Window) -> Iterator[_Found]:
-        """The best spans of a window as ranges of the document, with their gaps."""
-        window = _checked(window, self.text.passage)
+    def spans(self, windows: Sequence[Window]) -> list[_Found]:
+        """The best spans of each window as ranges of the document; of a row all, best first."""
+        checked = [_checked(window, self.text.passage) for window in windows]
         if self.row is not None:
-            return _placed_in_row(window, self.row)
-        return _placed(window, self.place.passage.passage, self.sentences)
+            return _highest(span for window in checked for span in _placed_in_row(window, self.row))
+        passage = self.place.passage.passage
+        return [span for window in checked for span in _placed(window, passage, self.sentences)]
 
 
 def read(question: str, retrieved: Sequence[Retrieved], model: SpanModel, tables: Tables) -> list[ScoredSpan]:
@@ -141,10 +150,7 @@ def read(question: str, retrieved: Sequence[Retrieved], model: SpanModel, tables
     if not readings:
         return []
     windows = model.windows(question, [reading.text for reading in readings])
-    spans = [
-        [span for window in found for span in one.spans(window)]
-        for one, found in zip(readings, windows, strict=True)
-    ]
+    spans = [one.spans(found) for one, found in zip(readings, windows, strict=True)]
     scored = [
         ScoredSpan(one.candidate, one.place, start, end, gap, gap + RETRIEVAL_WEIGHT * one.place.score)
         for one, found in zip(readings, _by_cell(question, readings, spans, model), strict=True)
@@ -153,12 +159,12 @@ def read(question: str, retrieved: Sequence[Retrieved], model: SpanModel, tables
     return _without_overlaps(sorted(scored, key=lambda span: -span.score))
 
 
-def read_alone(question: str, spans: Sequence[ScoredSpan], model: SpanModel, tables: Tables) -> list[float]:
-    """For each span the gap of the best one in its sentences when they are read by themselves.
+def read_again(question: str, spans: Sequence[ScoredSpan], model: SpanModel, tables: Tables) -> list[Reread]:
+    """What the sentences of each span come to when they are read again; the same for spans of the same ones.
 
-    Spans of the same sentences have the same one. The row of a table is read as it is told.
+    The row of a table is read as it is told, and by itself alone.
 
-    Without the rest of the passage a question that only resembles what it says finds less to be misled
+    With less of the passage a question that only resembles what it says finds less to be misled
     by: a verifier made of the reader itself (after Hu et al. 2019, Read + Verify).
 
     Raises:
@@ -167,14 +173,17 @@ def read_alone(question: str, spans: Sequence[ScoredSpan], model: SpanModel, tab
     asked = []
     for span in spans:
         found = span.place.passage
-        asked.append(_alone(found, sentences_around(found.passage, span.start, span.end), tables))
-    unique = list(dict.fromkeys(asked))
+        sentences = sentences_around(found.passage, span.start, span.end)
+        text, row = _alone(found, sentences, tables)
+        wider = _text(found.passage, _with_neighbours(found, sentences, tables)) if row is None else text
+        asked.append(((text, row), (wider, row)))
+    unique = list(dict.fromkeys(itertools.chain.from_iterable(asked)))
     windows = model.windows(question, [text for text, _ in unique])
     highest = {
         one: max((gap for window in found for gap in _gaps(window, *one)), default=-inf)
         for one, found in zip(unique, windows, strict=True)
     }
-    return [highest[one] for one in asked]
+    return [Reread(highest[alone], highest[beside]) for alone, beside in asked]
 
 
 def _gaps(window: Window, text: Text, row: Row | None) -> Iterator[float]:
@@ -204,7 +213,10 @@ def _by_cell(
     A reader finds the table's row more surely than the cell in it. The best of these cells keeps the gap that
     the best of these rows has.
     """
-    weighed = list(spans)
+    weighed = [
+        found if one.row is None else found[:SPANS_OF_A_WINDOW]
+        for one, found in zip(readings, spans, strict=True)
+    ]
     rows = [number for number, one in enumerate(readings) if one.cells and spans[number]]
     rows.sort(key=lambda n: -max(gap for _, _, gap in spans[n]) - RETRIEVAL_WEIGHT * readings[n].place.score)
     told: list[tuple[int, Row]] = []
@@ -212,26 +224,37 @@ def _by_cell(
         cells = readings[number].cells
         told += [(number, cell) for cell in cells] if len(told) + len(cells) <= READ_CELLS else []
     texts = [Text(readings[number].text.context, cell.text) for number, cell in told]
-    found: dict[int, dict[Span, float]] = {}
+    alone: dict[int, list[_Found]] = {}
     for (number, cell), text, windows in zip(
         told, texts, model.windows(question, texts) if texts else [], strict=True
     ):
         for window in windows:
-            for start, end, gap in _placed_in_row(_checked(window, text.passage), cell):
-                best = found.setdefault(number, {})
-                best[start, end] = max(gap, best.get((start, end), -inf))
+            alone.setdefault(number, []).extend(_placed_in_row(_checked(window, text.passage), cell))
+    found = {
+        number: _highest((a, b, (gap + _gap_there(spans[number], a, b)) / 2) for a, b, gap in cells)
+        for number, cells in alone.items()
+        if cells
+    }
     if not found:
         return weighed
-    highest = max(gap for number in found for _, _, gap in spans[number])
+    highest = max(spans[number][0][2] for number in found)
+    above = highest - max(best[0][2] for best in found.values())
     for number, best in found.items():
-        in_row = {(start, end): gap for start, end, gap in spans[number]}
-        for span in best:
-            best[span] = (best[span] + in_row.get(span, min(in_row.values()))) / 2
-    above = highest - max(max(best.values()) for best in found.values())
-    for number, best in found.items():
-        ranked = sorted(best, key=lambda span: -best[span])[:SPANS_OF_A_WINDOW]
-        weighed[number] = [(start, end, best[start, end] + above) for start, end in ranked]
+        weighed[number] = [(start, end, gap + above) for start, end, gap in best[:SPANS_OF_A_WINDOW]]
     return weighed
+
+
+def _highest(spans: Iterable[_Found]) -> list[_Found]:
+    """Each range once, with its highest gap; best first."""
+    best: dict[Span, float] = {}
+    for start, end, gap in spans:
+        best[start, end] = max(gap, best.get((start, end), -inf))
+    return [(start, end, gap) for (start, end), gap in sorted(best.items(), key=lambda one: -one[1])]
+
+
+def _gap_there(spans: Sequence[_Found], start: int, end: int) -> float:
+    """The gap of the best span that overlaps the range, or where none does that of the worst."""
+    return next((gap for first, last, gap in spans if first < end and start < last), spans[-1][2])
 
 
 def _likeliest(question: str, readings: Sequence[_Reading]) -> list[_Reading]:
@@ -253,9 +276,19 @@ def _alone(found: IndexedPassage, span: Span, tables: Tables) -> tuple[Text, Row
     passage = found.passage
     row = tables.row(found, *span)
     if row is None:
-        return Text(passage.context, passage.text[span[0] - passage.start : span[1] - passage.start]), None
+        return _text(passage, span), None
     is_above = row.header[0] < passage.start  # then it is the last line of the context
     return Text(passage.context.rpartition("\n")[0] if is_above else passage.context, row.text), row
+
+
+def _with_neighbours(found: IndexedPassage, sentences: Span, tables: Tables) -> Span:
+    """The range of the sentences and of those beside them that are no row of a table."""
+    beside = [span for span in neighbours(found.passage, sentences) if tables.row(found, *span) is None]
+    return min([sentences, *beside])[0], max([sentences, *beside])[1]
+
+
+def _text(passage: Passage, span: Span) -> Text:
+    return Text(passage.context, passage.text[span[0] - passage.start : span[1] - passage.start])
 
 
 def _readable(retrieved: Sequence[Retrieved]) -> Iterator[tuple[Retrieved, Retrieved]]:
@@ -293,7 +326,6 @@ def _checked(window: Window, text: str) -> Window:
 
 def _placed_in_row(window: Window, row: Row) -> Iterator[tuple[int, int, float]]:
     """The best spans of a row that is told: of each cell one, whole where it is short."""
-    best: dict[Span, float] = {}
     for part in row.parts:
         inside = [
             number
@@ -312,9 +344,7 @@ def _placed_in_row(window: Window, row: Row) -> Iterator[tuple[int, int, float]]
         for first, last, gap in best_spans(stretch)[:1]:
             span = _in_cell(row.text[part.start : part.end], stretch, first, last, part)
             if span[0] < span[1]:
-                best[span] = max(gap, best.get(span, -inf))
-    ranked = sorted(best.items(), key=lambda item: -item[1])[:SPANS_OF_A_WINDOW]
-    return ((start, end, gap) for (start, end), gap in ranked)
+                yield (*span, gap)
 
 
 def _in_cell(cell: str, window: Window, first: int, last: int, part: Part) -> Span:

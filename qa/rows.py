@@ -49,7 +49,7 @@ class Part:
 class Cell:
     """What stands in a column of a row, as ranges of the document, and what both are called.
 
-    ``row`` is empty for the cell that names its row.
+    ``row`` is what stands above it, if anything, for the cell that names its row.
     """
 
     spans: tuple[Span, ...]
@@ -118,7 +118,7 @@ class Tables:
         """The cell of the row that holds ``start:end``; None where that is no row or no part of one cell."""
         told = self.row(found, *row)
         for cell in told.cells if told is not None else ():
-            if cell.spans[0][0] <= start and end <= cell.spans[-1][1]:
+            if any(first <= start and end <= last for first, last in cell.spans):
                 return cell
         return None
 
@@ -260,7 +260,7 @@ def _told(
 
     def cell(column: int) -> Cell:
         spans = tuple((place + a, place + b) for a, b in values[column])
-        return Cell(spans, "" if column == key else called, names[column])
+        return Cell(spans, label if column == key else called, names[column])
 
     def telling(columns: Sequence[int]) -> Row:
         text = f"{label} " if label else ""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from math import log1p
 
 from index import Snapshot, question_terms, terms
-from qa.evidence import Proposal, independent, log_sum
+from qa.evidence import Proposal, bounded, independent, log_sum
 from qa.extent import sentences_around, wants_sentences
 from qa.retriever import Retrieved
 from qa.rows import Tables
@@ -19,6 +19,7 @@ SIGNALS = {
     "share": 1,
     "highest_gap": 1,
     "alone": 1,
+    "beside": 1,
     "votes": 1,
     "retrieval": 1,
     "cosine": 1,
@@ -50,10 +51,10 @@ def signals(
 ) -> dict[str, float]:
     """What the model sees of the answer at ``place`` among ``found``, which stand best first.
 
-    That answer's sentence must have been read alone.
+    That answer's sentence must have been read again.
     """
     chosen = found[place]
-    assert chosen.alone is not None
+    assert chosen.again is not None
     span = chosen.best
     passage = span.place.passage.passage
     asked = snapshot.term_weights(question_terms(question))
@@ -66,16 +67,19 @@ def signals(
     if header := Tables(snapshot).header(span.place.passage, start):
         near |= set(terms(header[1]))
     named = [term for name in _NAMED.findall(question) for term in terms(name)]
-    others = [other.score for number, other in enumerate(found) if number != place]
+    others = [
+        other.score for number, other in enumerate(found) if number != place and other.again is not None
+    ]
     gaps = [span.gap for other in found for span in independent((other.best, *other.others))]
     own = independent((chosen.best, *chosen.others))
     return {
-        "gap": _bounded(span.gap),
-        "gap_above": max(0.0, _bounded(span.gap)),
-        "margin": _bounded(chosen.score - max(others)) if others else 10.0,
+        "gap": bounded(span.gap),
+        "gap_above": max(0.0, bounded(span.gap)),
+        "margin": bounded(chosen.score - max(others)) if others else 10.0,
         "share": max(-12.0, log_sum([one.gap for one in own]) - log_sum([0.0, *gaps])),
-        "highest_gap": _bounded(max(gaps)),
-        "alone": _bounded(chosen.alone),
+        "highest_gap": bounded(max(gaps)),
+        "alone": bounded(chosen.again.alone),
+        "beside": bounded(chosen.again.beside),
         "votes": log1p(sum(one.likelihood for one in own[1:])),
         "retrieval": span.place.score,
         "cosine": span.place.cosine,
@@ -93,7 +97,3 @@ def signals(
 def _leads(chosen: Retrieved, retrieved: Sequence[Retrieved]) -> bool:
     """Whether the dense search and BM25 agree that this passage is the best."""
     return chosen.cosine >= max(r.cosine for r in retrieved) and chosen.bm25 >= max(r.bm25 for r in retrieved)
-
-
-def _bounded(logit: float) -> float:
-    return max(-12.0, min(12.0, logit))

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index import IndexedPassage, Passage
-from qa.evidence import proposals, says_the_same, wording
-from qa.reader import ScoredSpan
+from qa.evidence import AGAIN_WEIGHT, checked, proposals, says_the_same, wording
+from qa.reader import Reread, ScoredSpan
 from qa.retriever import Retrieved
 
 numbers = count()
@@ -162,3 +162,23 @@ def test_no_span_is_lost_and_the_best_stands_first(made):
         scores = [one.score for one in (proposal.best, *proposal.others)]
         assert scores == sorted(scores, reverse=True)
         assert max(scores) <= proposal.score < inf
+
+
+# Read again
+
+
+def test_what_its_sentences_say_when_read_again_moves_a_proposal():
+    first, second, third = found = proposals([span("Paul", 5.0), span("Mary", 4.0), span("Otto", 3.0)])
+    again = [Reread(-2.0, 0.0), Reread(3.0, 1.0)]
+    mary, paul, otto = checked(found, again)
+    assert (paul, mary) == (
+        replace(first, score=5.0 - 2 * AGAIN_WEIGHT, again=again[0]),
+        replace(second, score=4.0 + 4 * AGAIN_WEIGHT, again=again[1]),
+    )
+    assert otto == third  # what was not read again stays behind, whatever became of the others
+
+
+def test_a_sentence_that_says_nothing_alone_keeps_its_proposal_comparable():
+    [only] = checked(proposals([span("Paul", 5.0)]), [Reread(-inf, 0.0)])
+    assert only.score == 5.0 - 12 * AGAIN_WEIGHT
+    assert checked([], []) == []

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index import Passage
-from qa.extent import MAX_SENTENCES, quoted, sentences_around, wants_list, wants_sentences, wants_several
+from qa.extent import (
+    MAX_SENTENCES,
+    neighbours,
+    quoted,
+    sentences_around,
+    wants_list,
+    wants_sentences,
+    wants_several,
+)
 
 SENTENCES = """
 Why does Anthropic need so much computing power?
@@ -219,6 +227,14 @@ def test_a_span_over_many_sentences_is_kept_whole():
 
 def test_a_span_outside_of_all_sentences_is_quoted_alone():
     assert quote("Why?", "Rain\n\nThe dam broke.", ["The dam broke."], "Rain") == "Rain"
+
+
+@pytest.mark.parametrize(("said", "expected"), [(0, [STORY[1]]), (1, [STORY[0], STORY[2]]), (3, [STORY[2]])])
+def test_a_sentence_has_a_neighbour_on_each_side_but_at_the_ends(said, expected):
+    text = " ".join(STORY)
+    start = 100 + text.index(STORY[said])
+    beside = neighbours(passage(text, STORY, 100), (start, start + len(STORY[said])))
+    assert [text[low - 100 : high - 100] for low, high in beside] == expected
 
 
 ITEMS = ["pay the rent.", "Pay it monthly.", "keep it clean", "ring the bell", "call the owner"]

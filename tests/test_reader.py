@@ -23,6 +23,7 @@ from qa.reader import (
     RETRIEVAL_WEIGHT,
     SPAN_PIECES,
     SPANS_OF_A_WINDOW,
+    Reread,
     best_spans,
 )
 from qa.retriever import Retrieved
@@ -50,8 +51,8 @@ def read(question, found, model, document=None):
     return reader.read(question, found, model, Tables(document or Document()))
 
 
-def read_alone(question, spans, model, document=None):
-    return reader.read_alone(question, spans, model, Tables(document or Document()))
+def read_again(question, spans, model, document=None):
+    return reader.read_again(question, spans, model, Tables(document or Document()))
 
 
 class Noting(PatternReader):
@@ -280,24 +281,28 @@ def test_white_space_at_the_ends_of_a_piece_is_no_part_of_the_answer():
     assert [span.text for span in read("Who?", [retrieved(text)], model)] == ["Mary", "."]
 
 
-def test_a_sentence_is_read_alone_under_its_heading():
-    text = "Paul waited. Mary sold it. Otto paid."
-    sentences = [(0, 12), (13, 26), (27, len(text))]
+def test_a_sentence_is_read_again_alone_and_beside_its_neighbours_under_its_heading():
+    text = "Paul waited. Mary sold it. Otto paid. All left."
+    sentences = [(0, 12), (13, 26), (27, 37), (38, len(text))]
     found = replace(passage(text, 7, sentences), context="The sale")
     asked = Retrieved(IndexedPassage(0, ("a.txt",), None, found), 1.0, 1.0, 0.0)
     model = Noting("Mary|Paul waited")
     mary, paul = sorted(read("Who?", [asked], model), key=lambda span: span.text)
     del model.seen[:]
-    assert read_alone("Who?", [mary, paul], model) == [4.0, 4.0]
-    assert model.seen == [Text("The sale", "Mary sold it."), Text("The sale", "Paul waited.")]
-    assert read_alone("Who?", [mary], PatternReader("Otto")) == [-inf]
+    assert read_again("Who?", [mary, paul, mary], model) == [Reread(4.0, 4.0)] * 3
+    assert model.seen == [
+        Text("The sale", said)
+        for said in ("Mary sold it.", text[:37], "Paul waited.", "Paul waited. Mary sold it.")
+    ]
+    assert read_again("Who?", [mary], PatternReader("Otto")) == [Reread(-inf, 6.0)]
+    assert read_again("Who?", [mary], PatternReader("All left")) == [Reread(-inf, -inf)]
 
 
 def test_what_no_reader_could_mean_of_a_sentence_is_an_error():
     (mary,) = read("Who?", [retrieved("Mary sold it.")], PatternReader("Mary"))
     wrong = Window([(0, 40)], np.float32([1]), np.float32([1]), 0.0, 0.0)
     with pytest.raises(ReaderError, match="the reader gave"):
-        read_alone("Who?", [mary], Scripted([wrong]))
+        read_again("Who?", [mary], Scripted([wrong]))
 
 
 def test_no_passages_give_no_spans():

@@ -10,12 +10,12 @@ import pytest
 
 from index import IndexedPassage, Passage
 from qa import reader
-from qa.reader import READ_ROWS, ROWS_CHARACTERS, WHOLE_CELL_WORDS
+from qa.reader import READ_ROWS, ROWS_CHARACTERS, WHOLE_CELL_WORDS, Reread
 from qa.retriever import Retrieved
 from qa.span_model import Text
 
 from .conftest import PatternReader
-from .test_reader import Document, Noting, read, read_alone
+from .test_reader import Document, Noting, read, read_again
 
 TABLE = "All boats:\nBoat|Owner|Crew\nOsprey|Mary Jones|4\nHeron|Paul|7"
 BOATS = Document(TABLE, (11, 26), (27, len(TABLE)))
@@ -38,7 +38,7 @@ def test_rows_are_read_one_by_one_as_they_are_told_and_prose_as_it_is():
     cells = ["Boat: Heron. Heron has Owner Paul.", "Boat: Heron. Heron has Crew 7."]
     assert [text.passage for text in model.seen] == [osprey, told, TABLE, *cells]
     assert (paul.text, TABLE[paul.start : paul.end]) == ("Paul", "Paul")
-    assert read_alone("Whose is the Heron?", [paul], model, BOATS) == [4.0]
+    assert read_again("Whose is the Heron?", [paul], model, BOATS) == [Reread(4.0, 4.0)]
     assert model.seen[5:] == [Text("Boats", told)]
 
 
@@ -92,6 +92,52 @@ def test_a_cell_is_weighed_by_its_row_as_much_as_by_itself(alone, said):
     model = OfCells({"Mary Jones": 6.0, "4": 2.0}, {"Mary Jones": 4.0, "4": alone})
     best, _ = read("How many sail the Osprey?", [boats(OSPREY)], model, BOATS)
     assert (best.text, best.gap) == (said, 6.0)
+
+
+def test_a_cell_that_a_wide_row_says_nothing_of_is_not_raised_by_the_others():
+    names, said = "ABCDEF", ["one", "two", "three", "four", "five", "six"]
+    wide = f"{'|'.join(names)}\nOsprey|{'|'.join(said[1:])}"
+    model = OfSixCells(said[1:])
+    document = Document(wide, (0, 11), (12, len(wide)))
+    row = Passage(12, len(wide), wide[12:], (), None, ((12, len(wide)),), "")
+    asked = Retrieved(IndexedPassage(0, ("a.csv",), None, row), 1.0, 1.0, 0.0)
+    best, *_ = read("Which?", [asked], model, document)
+    assert best.text == "two"  # (9 + 3) / 2 in its row and alone; "six" comes to (-15 + 7) / 2
+
+
+class OfSixCells:
+    """In their row the last cell is the worst of all, and alone the best."""
+
+    id = "of six cells"
+
+    def __init__(self, said: list[str]) -> None:
+        self.row = dict(zip(said, [9.0, 8.0, 7.0, 6.0, -15.0], strict=True))
+        self.alone = dict(zip(said, [3.0, -9.0, -9.0, -9.0, 7.0], strict=True))
+
+    def load(self) -> None:
+        pass
+
+    def windows(self, question, texts):
+        return [[self._window(text.passage)] for text in texts]
+
+    def _window(self, text: str):
+        gaps = self.row if all(said in text for said in self.row) else self.alone
+        made = [PatternReader(cell, gap)._window(text) for cell, gap in gaps.items() if cell in text]
+        starts = np.maximum.reduce([one.starts for one in made])
+        return replace(made[0], starts=starts, ends=np.maximum.reduce([one.ends for one in made]))
+
+
+def test_no_row_is_read_as_a_neighbour():
+    text = "Boat|Owner|Crew\nOsprey|Mary Jones|4\nAll came back. It was warm."
+    document = Document(text, (0, 15), (16, 35))
+    lines = ((16, 35), (36, 50), (51, len(text)))
+    found = Passage(16, len(text), text[16:], (), None, lines, "")
+    model = Noting("came back")
+    asked = Retrieved(IndexedPassage(0, ("a.csv",), None, found), 1.0, 1.0, 0.0)
+    (back,) = read("What?", [asked], model, document)
+    del model.seen[:]
+    read_again("What?", [back], model, document)
+    assert [one.passage for one in model.seen] == ["All came back.", "All came back. It was warm."]
 
 
 def test_rows_of_more_cells_than_there_is_room_for_are_read_as_a_whole(monkeypatch):

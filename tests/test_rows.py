@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index import IndexedPassage, Passage
+from index.printed_tables import PrintedRow, PrintedTable
 from qa import QA, rows
-from qa.rows import NAME_CHARACTERS, Cell, Tables, cells, told
+from qa.rows import NAME_CHARACTERS, Cell, Tables, cells, told, told_from_paper
 
 from .conftest import write_files
 
@@ -160,6 +161,39 @@ def test_a_cell_is_called_by_its_row_and_its_column():
     assert tables.cell(whole, row, *row) is None
     prose = TEXT.index("Paul|sold")
     assert tables.cell(whole, (prose, len(TEXT)), prose, prose + 4) is None
+
+
+def test_what_stands_between_the_lines_of_a_cell_is_another_cell():
+    row = "Licences of the 1,044 1,088\nsouthern group"
+    columns = {"Licences of the": 0, "1,044": 1, "1,088": 2, "southern group": 0}
+    placed = [(row.index(said), row.index(said) + len(said), column) for said, column in columns.items()]
+    table = PrintedTable(("Kind", "2022", "2023"), (PrintedRow("Europe:", tuple(placed)),))
+    found = told_from_paper(table, (0, 4), row, 0)
+    named = {said: (cell.row, cell.column) for cell in found.cells for said in [row[slice(*cell.spans[0])]]}
+    whole = "Europe: Licences of the southern group"
+    assert named == {
+        "Licences of the": ("Europe:", "Kind"),
+        "1,044": (whole, "2022"),
+        "1,088": (whole, "2023"),
+    }
+
+
+class Printed(Texts):
+    """The same, printed: a row is named in two lines, the second below its figures."""
+
+    def printed_table(self, source, header, body):
+        words = (("Licences of the", 0), ("1,044", 1), ("1,088", 2), ("southern group", 0))
+        at = [(self.text.index(said), self.text.index(said) + len(said), n) for said, n in words]
+        return PrintedTable(("Kind", "2022", "2023"), (PrintedRow("", tuple(at)),))
+
+
+def test_a_figure_between_the_lines_of_its_name_is_called_by_its_own_column():
+    text = "Kind 2022 2023\nLicences of the 1,044 1,088\nsouthern group"
+    tables = Tables(Printed(text, (0, 14), (15, len(text))))
+    row = Passage(15, len(text), text[15:], (), 1, ((15, len(text)),), "")
+    at = text.index("1,088")
+    cell = tables.cell(IndexedPassage(0, ("a.csv",), None, row), (15, len(text)), at, at + 5)
+    assert cell == Cell(((at, at + 5),), "Licences of the southern group", "2023")
 
 
 def test_of_a_long_header_the_end_is_left_out(monkeypatch):

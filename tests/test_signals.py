@@ -12,7 +12,7 @@ from index import IndexedPassage, Passage
 from qa.calibration import SHIPPED_PATH, read_calibration
 from qa.engine import _reranked
 from qa.evidence import Proposal
-from qa.reader import ScoredSpan
+from qa.reader import Reread, ScoredSpan
 from qa.retriever import Retrieved
 from qa.signals import SIGNALS, signals
 
@@ -54,7 +54,10 @@ MARY, MARY_AGAIN, PAUL = (
     span(OTHER, "Mary Jones", 1.0),
     span(OTHER, "Paul", -1.0),
 )
-FOUND = [Proposal(MARY, (MARY_AGAIN,), 12.3, alone=1.5), Proposal(PAUL, (), 9.0, alone=-2.5)]
+FOUND = [
+    Proposal(MARY, (MARY_AGAIN,), 12.3, again=Reread(1.5, 1.0)),
+    Proposal(PAUL, (), 9.0, again=Reread(-2.5, -3.0)),
+]
 
 
 def seen(found=FOUND, question=QUESTION, ranked=(BEST, OTHER), place=0) -> dict[str, float]:
@@ -71,6 +74,7 @@ def test_every_signal_of_a_worked_example():
             "share": log(own / everything),
             "highest_gap": 2.0,
             "alone": 1.5,
+            "beside": 1.0,
             "votes": log1p(1 / (1 + exp(-1))),
             "retrieval": 0.9,
             "cosine": 0.7,
@@ -100,7 +104,7 @@ def test_the_signals_of_a_later_answer():
     assert later["gap_above"] == 0.0
     assert later["margin"] == pytest.approx(9.0 - 12.3)
     assert later["highest_gap"] == 2.0
-    assert later["alone"] == -2.5
+    assert (later["alone"], later["beside"]) == (-2.5, -3.0)
     assert later["votes"] == 0.0
     assert later["behind_best"] == pytest.approx(0.9 - 0.5)
     assert later["missing_share"] == pytest.approx(5 / 10)  # Ann is there
@@ -108,9 +112,11 @@ def test_the_signals_of_a_later_answer():
 
 
 def test_the_margin_is_over_the_best_of_the_others():
-    third = Proposal(replace(PAUL, score=1.0), (), 1.0, alone=0.0)
+    third = Proposal(replace(PAUL, score=1.0), (), 1.0, again=Reread(0.0, 0.0))
     assert seen([*FOUND, third])["margin"] == pytest.approx(12.3 - 9.0)
     assert seen(FOUND[:1])["margin"] == 10.0
+    unread = replace(third, score=99.0, again=None)  # its score says nothing of what it would come to
+    assert seen([*FOUND, unread])["margin"] == pytest.approx(12.3 - 9.0)
 
 
 def test_searches_that_agree_say_so():
@@ -123,8 +129,11 @@ def test_a_question_for_an_explanation_is_told():
 
 
 def test_extreme_logits_are_bounded():
-    far = [Proposal(replace(MARY, gap=900.0, score=900.0), (), 900.0, -inf), Proposal(PAUL, (), -900.0)]
-    assert (seen(far)["gap"], seen(far)["margin"], seen(far)["alone"]) == (12.0, 12.0, -12.0)
+    far = [
+        Proposal(replace(MARY, gap=900.0, score=900.0), (), 900.0, Reread(-inf, inf)),
+        Proposal(PAUL, (), -900.0, Reread(-inf, -inf)),
+    ]
+    assert [seen(far)[name] for name in ("gap", "margin", "alone", "beside")] == [12.0, 12.0, -12.0, 12.0]
 
 
 def test_the_reader_moves_a_passage_by_its_surest_span():
