@@ -42,8 +42,7 @@ from qa.span_model import BundledSpanModel, SpanModel
 
 _Result = TypeVar("_Result")
 
-CANDIDATES = 5
-CHECKED = 6
+CHECKED = 4
 """So many of the best proposals are read again and may become candidates: some quote the same sentence."""
 
 RETRIEVED = 20
@@ -366,8 +365,6 @@ class QA:
                 # Candidates stand in the reader's order; a later one is not surer than an earlier.
                 ceiling = confidence = min(ceiling, self.calibration.probability(seen))
             candidates.append(Candidate(first.quote, first.key, confidence, tuple(cited.values())))
-            if len(candidates) == CANDIDATES:
-                break
         return tuple(candidates)
 
 
