@@ -12,6 +12,9 @@ from index import IndexedPassage, Passage
 from qa.citations import citations, evidence
 from qa.reader import ScoredSpan
 from qa.retriever import Retrieved
+from qa.rows import Tables
+
+from .test_reader import Document
 
 LEASE = "The lease began in May. The tenant is Mary Jones. The rent is paid in advance."
 WHO, WHY = "Who is the tenant?", "Why is she the tenant?"
@@ -44,7 +47,7 @@ def scored(found: Retrieved, start: int, end: int) -> ScoredSpan:
 
 def cited(question: str, said: ScoredSpan) -> list:
     """The citations, after a check of each against the text that its source holds."""
-    made = list(citations(question, said))
+    made = list(citations(question, said, Tables(Document())))
     passages = [one.passage for one in (said.candidate, *said.candidate.twins)]
     held = {source: one.passage for one in passages for source in one.sources}
     for citation in made:
