@@ -114,7 +114,7 @@ class _Reading:
     row: Row | None = None
 
     @property
-    def cells(self) -> tuple[Row, ...]:
+    def alone(self) -> tuple[Row, ...]:
         """The cells of a row, each told by itself."""
         return self.row.alone if self.row is not None else ()
 
@@ -217,11 +217,11 @@ def _by_cell(
         found if one.row is None else found[:SPANS_OF_A_WINDOW]
         for one, found in zip(readings, spans, strict=True)
     ]
-    rows = [number for number, one in enumerate(readings) if one.cells and spans[number]]
+    rows = [number for number, one in enumerate(readings) if one.alone and spans[number]]
     rows.sort(key=lambda n: -max(gap for _, _, gap in spans[n]) - RETRIEVAL_WEIGHT * readings[n].place.score)
     told: list[tuple[int, Row]] = []
     for number in rows[:READ_BY_CELL]:
-        cells = readings[number].cells
+        cells = readings[number].alone
         told += [(number, cell) for cell in cells] if len(told) + len(cells) <= READ_CELLS else []
     texts = [Text(readings[number].text.context, cell.text) for number, cell in told]
     alone: dict[int, list[_Found]] = {}

@@ -293,6 +293,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
 
     yield opened
     for context in contexts:
+        leaving.update(context.pages)
         context.close()
     assert hosts <= own
     assert alarms == []
