@@ -322,6 +322,18 @@ def test_training_leaves_numbers_out_and_reading_none():
     assert left.mean().item() == pytest.approx(1, abs=0.01)
 
 
+@pytest.mark.parametrize(("capability", "is_bf16"), [("AVX512", True), ("AVX2", False)])
+def test_products_are_in_bf16_where_the_processor_has_wide_vectors(capability, is_bf16, monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    kinds = []
+    network = SpanNetwork(width=32, layers=1)
+    network.head.register_forward_hook(lambda module, given, logits: kinds.append(logits.dtype))
+    batch = collate(training_windows([LONG], TOKENIZER, 64, random.Random(0)))
+    logits = span_reader.forward(network, batch.pieces, batch.segments, batch.mask, torch.device("cpu"))
+    assert kinds == [torch.bfloat16 if is_bf16 else torch.float32]
+    assert logits.dtype == torch.float32
+
+
 # Windows
 
 
