@@ -30,8 +30,11 @@ ROOT = Path(__file__).parent.parent
 SEEDS = ROOT / "seeds"
 os.environ["FOOTNOTE_CACHE"] = str(ROOT / ".footnote" / "test-cache")
 
-CUT_OFF = re.compile("BodyStreamBuffer was aborted|Connection errored out")
+CUT_OFF = re.compile("BodyStreamBuffer was aborted|signal is aborted|Connection errored out")
 """What gradio says of its streams when a page is left while one is open."""
+
+LEAVING = "footnote: this page is left"
+"""Logged before gradio cuts off its streams, which is before the browser asks for the next page."""
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] the a red car van is fast slow . , ? ##s and".split()
 
@@ -275,17 +278,23 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
         if page not in leaving or not CUT_OFF.search(text):
             alarms.append(text)
 
+    def logged(page: Any, message: Any) -> None:
+        if message.text == LEAVING:
+            leaving.add(page)
+        elif message.type == "error":
+            said(page, message.text)
+
     def opened(address: str, *, context: Any = None, **options: Any) -> Any:
         if context is None:
             context = browser.new_context(**options)
             contexts.append(context)
             context.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
         page = context.new_page()
+        page.add_init_script(f"addEventListener('beforeunload', () => console.debug({LEAVING!r}))")
         page.on("dialog", lambda dialog: (alarms.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: leaving.add(page) if request.is_navigation_request() else None)
         page.on("domcontentloaded", lambda: leaving.discard(page))
         page.on("pageerror", lambda error: said(page, str(error)))
-        page.on("console", lambda message: said(page, message.text) if message.type == "error" else None)
+        page.on("console", lambda message: logged(page, message))
         page.goto(address)
         page.wait_for_selector("#fn-box textarea")
         own.add(urlsplit(address).netloc)

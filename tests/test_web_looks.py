@@ -223,6 +223,7 @@ def test_a_large_screen_has_lines_and_letters_that_can_be_read(visit, looks):
                     assert letters < 60, (state.__name__, column)
     page.goto(f"{looks}insights")
     page.locator("#fn-unanswered h2").wait_for()
+    page.wait_for_function("document.querySelectorAll('#fn-insights svg.marks').length == 3")
     still(page)
     assert page.evaluate(SMALL) == []
 

@@ -100,14 +100,14 @@ def add_page(app: gr.Blocks, store: Store, may_see: Callable[[gr.Request], str |
 def _bars(
     label: str, x: str, y: str, colour: str, colours: dict[str, str], tooltip: str = "axis"
 ) -> gr.BarPlot:
-    """A plot of stacked bars; the first colour is on top."""
+    """A plot of stacked bars; the first colour is on top. `_details` says below it what each is."""
     return gr.BarPlot(
         label=label,
         x=x,
         y=y,
         color=colour,
         color_map=colours,
-        color_title=" ",
+        colors_in_legend=[],
         x_title=" ",
         y_title=y.capitalize(),
         x_label_angle=-45,
@@ -199,17 +199,18 @@ def _day_table(days: Sequence[Day], period: int) -> str:
         for day in reversed(days)
     ]
     first = "Week from" if period > BY_WEEK else "Day"
-    return _details(_day_label(period), (first, "Answered", "Refused", "Failed"), rows)
+    return _details(_COLOURS, _day_label(period), (first, "Answered", "Refused", "Failed"), rows)
 
 
 def _confidence_table(bins: Sequence[Bin]) -> str:
     rows = [(_range(each), f"{each.answered:,}", f"{each.refused:,}") for each in bins]
-    return _details(_CONFIDENCE, ("Confidence", "Answered", "Refused"), rows)
+    shown = {outcome: _COLOURS[outcome] for outcome in ("answered", "refused")}
+    return _details(shown, _CONFIDENCE, ("Confidence", "Answered", "Refused"), rows)
 
 
 def _latency_table(stages: Sequence[Stage]) -> str:
     rows = [(places.name(each.stage), f"{each.p50:,.1f} ms", f"{each.p95:,.1f} ms") for each in stages]
-    return _details(_LATENCY, ("Stage", "Half, at most", "95 in 100, at most"), rows)
+    return _details(_SPEEDS, _LATENCY, ("Stage", "Half, at most", "95 in 100, at most"), rows)
 
 
 def _cited_table(cited: Sequence[tuple[str, int]]) -> str:
@@ -247,9 +248,17 @@ def _unanswered_table(unanswered: Sequence[Unanswered]) -> str:
     return head + _table(label, ("Question", "Why", "Confidence", "Asked"), rows)
 
 
-def _details(label: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A plot's numbers, for those who can't see it or want them exactly."""
-    return f"<details><summary>The numbers</summary>{_table(label, head, rows)}</details>"
+def _details(
+    colours: Mapping[str, str], label: str, head: Sequence[str], rows: Sequence[Sequence[str]]
+) -> str:
+    """A plot's legend and numbers; gradio's own legend has letters of 10 pixels on every screen."""
+    legend = "".join(
+        f'<li><span style="background:{colour}"></span>{name}</li>' for name, colour in colours.items()
+    )
+    return (
+        f'<ul class="fn-legend">{legend}</ul>'
+        f"<details><summary>The numbers</summary>{_table(label, head, rows)}</details>"
+    )
 
 
 def _table(label: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
