@@ -12,9 +12,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 
 from qa.span_model import BundledSpanModel, Text
 from training import alterations, span_reader
+from training.__main__ import kept_against
 from training.export import read_back
 from training.network import DROPOUT, SpanNetwork, dropped
 from training.questions import (
@@ -452,3 +454,16 @@ def test_the_shipped_weights_can_be_trained_on_from():
     inside = logits[len(asked) + 2 :][: len(found.starts)]
     assert np.allclose(inside[:, 0], found.starts, atol=0.2)
     assert np.allclose(inside[:, 1], found.ends, atol=0.2)
+
+
+def test_what_a_run_averages_with_stays_as_it_was_when_the_run_began(tmp_path):
+    first, second, work = tmp_path / "first.safetensors", tmp_path / "second.safetensors", tmp_path / "work"
+    work.mkdir()
+    save_file({"bias": torch.ones(2)}, first)
+    save_file({"bias": torch.zeros(2)}, second)
+    copy = kept_against(first, work)
+    save_file({"bias": torch.full((2,), 3.0)}, first)
+    assert kept_against(first, work) == copy
+    assert load_file(copy)["bias"].tolist() == [1.0, 1.0]
+    with pytest.raises(ValueError, match=r"begun with --against .*first"):
+        kept_against(second, work)

@@ -24,6 +24,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from training.benchmarks import write_benchmarks
@@ -63,9 +64,12 @@ def main() -> None:
     made = sentence_questions(kept, random.Random(SEED))
     plan = Plan(options.windows, rate=options.rate, seed=options.seed, start=options.start, kept=options.kept)
     weights = options.work / WEIGHTS
-    other = options.work / (AGAINST if options.against else STARTED)
-    if options.against and not other.exists():  # it may be the model that this run replaces
-        save_file(weights_at(options.against), other)
+    other = options.work / STARTED
+    if options.against:
+        try:
+            other = kept_against(options.against, options.work)
+        except ValueError as error:
+            parser.error(str(error))
     if not weights.exists():
         train_reader([*kept, *made], held, plan, options.work)
     network = SpanNetwork()
@@ -86,6 +90,22 @@ def main() -> None:
     text = json.dumps(report, indent=1)
     (options.work / "report.json").write_text(text + "\n", encoding="utf-8")
     print(text)
+
+
+def kept_against(path: Path, work: Path) -> Path:
+    """A copy in ``work`` of the weights to average with: they may be the model that the run replaces.
+
+    Raises:
+        ValueError: the run was begun with others.
+    """
+    copy = work / AGAINST
+    if not copy.exists():
+        save_file(weights_at(path), copy, metadata={"path": str(path)})
+    with safe_open(copy, "pt") as kept:
+        begun = (kept.metadata() or {}).get("path")
+    if begun != str(path):
+        raise ValueError(f"{work} was begun with --against {begun}: go on with that, or give another --work")
+    return copy
 
 
 if __name__ == "__main__":
