@@ -33,6 +33,9 @@ os.environ["FOOTNOTE_CACHE"] = str(ROOT / ".footnote" / "test-cache")
 CUT_OFF = re.compile("BodyStreamBuffer was aborted|signal is aborted|Connection errored out")
 """What gradio says of its streams when a page is left while one is open."""
 
+LONG_AGO = 1_600_000_000_000_000_000
+"""A time of change in nanoseconds."""
+
 LEAVING = "footnote: this page is left"
 """Logged before gradio cuts off its streams, which is before the browser asks for the next page."""
 
@@ -314,3 +317,9 @@ def write_files(folder: Path, files: dict[str, str | bytes]) -> None:
         path = folder / source
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def age(folder: Path, ns: int = LONG_AGO) -> None:
+    """Let files be old: one that is fresh is read again, and recorded again once it no longer is."""
+    for path in folder.rglob("*.*"):
+        os.utime(path, ns=(ns, ns))

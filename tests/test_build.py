@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
@@ -29,14 +28,13 @@ from index import (
 )
 from index.sandbox import Limits, ReadFile, Request
 
-from .conftest import TinyEncoder, write_files
+from .conftest import LONG_AGO, TinyEncoder, age, write_files
 
 FILES = {
     "a.txt": "Alpha is the first letter.",
     "b.txt": "Beta is the second letter.",
     "c/d.md": "# Delta\n\nFourth.",
 }
-LONG_AGO = 1_600_000_000_000_000_000
 
 
 class Later(datetime):
@@ -58,11 +56,6 @@ def library(folder: Path) -> Path:
 @pytest.fixture
 def built(library: Path, index_dir: Path, tiny_encoder: TinyEncoder) -> BuildReport:
     return rebuild(library, index_dir, encoder=tiny_encoder)
-
-
-def age(folder: Path, ns: int = LONG_AGO) -> None:
-    for path in folder.rglob("*.*"):
-        os.utime(path, ns=(ns, ns))
 
 
 def refresh(folder: Path, index_dir: Path, encoder: TinyEncoder, **options: object) -> BuildReport:

@@ -18,7 +18,7 @@ from index.encoder import (
 )
 from index.model_files import file_sha256
 
-from .conftest import write_files
+from .conftest import age, write_files
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +149,7 @@ def test_input_length_comes_from_the_model(copied_model: Path) -> None:
 
 def test_model_by_path_end_to_end(small_model: Path, folder: Path, index_dir: Path) -> None:
     write_files(folder, {"a.txt": "The red car is fast. " * 30, "b.txt": "The van is slow."})
+    age(folder)
     report = rebuild(folder, index_dir, encoder=str(small_model))
     assert report.counts == {"indexed": 2}
     with open_index(index_dir) as index:  # finds the model again by its name

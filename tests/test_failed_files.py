@@ -23,7 +23,7 @@ from index import (
 )
 from index.model import Block, Section
 
-from .conftest import TinyEncoder, write_files
+from .conftest import TinyEncoder, age, write_files
 
 GOOD = {"good.txt": "Some good words."}
 Build = Callable[..., dict[str, DocumentStatus]]
@@ -181,6 +181,8 @@ def test_failed_file_is_not_parsed_again_until_it_changes(
 
     parse_with(monkeypatch, fail)
     build({"a.md": "# One"})
+    age(folder)
+    update(folder, index_dir, encoder=TinyEncoder())
     assert update(folder, index_dir, encoder=TinyEncoder()).published is False
     os.utime(folder / "a.md", ns=(1, 1))
     build({})

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from index import builder, snapshot
 from index.__main__ import app
 from index.terminal import exit_code
 
-from .conftest import TinyEncoder, write_files
+from .conftest import TinyEncoder, age, write_files
 
 REPOSITORY = Path(__file__).parent.parent
 FILES = {"a.txt": "Alpha words.", "sub/b.md": "# Beta\n\nMore words.", "copy.txt": "Alpha words."}
@@ -116,6 +117,7 @@ def test_a_folder_named_index_is_not_in_the_way(built: Path, tmp_path: Path) -> 
 
 def test_rebuild_and_update_say_what_they_did(folder: Path, run: Run) -> None:
     write_files(folder, FILES)
+    age(folder, time.time_ns() + 60_000_000_000)  # fresh for as long as this test takes
     code, out, err = run("rebuild", folder)
     assert code == 0
     assert "3 indexed: 2 passages" in out

@@ -31,7 +31,7 @@ from index import (
     verify,
 )
 
-from .conftest import TinyEncoder, write_files
+from .conftest import TinyEncoder, age, write_files
 
 HOLD = """
 import sys
@@ -47,6 +47,7 @@ with writer_lock(Path(sys.argv[1])):
 def one(folder: Path, index_dir: Path, tiny_encoder: TinyEncoder) -> Path:
     """The index directory after a first build."""
     write_files(folder, {"a.txt": "Alpha words.", "b.txt": "Beta words."})
+    age(folder)
     rebuild(folder, index_dir, encoder=tiny_encoder)
     return index_dir
 

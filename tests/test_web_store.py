@@ -341,19 +341,12 @@ def test_ten_thousand_conversations_are_listed_at_once(store):
     )
     connection.commit()
     connection.close()
-    for wanted, limit, count in (
-        ("", 100, 100),
-        ("", 20_000, 10_001),
-        ("much is 77", 100, 100),
-        ("zzz", 100, 0),
-    ):
-        took = []
-        for _ in range(5):
-            started = time.perf_counter()
-            found = store.conversations("ann", wanted, limit)
-            took.append(time.perf_counter() - started)
-        assert len(found) == count
-        assert min(took) < 0.05, (wanted, limit, took)
+    started = time.perf_counter()  # without an index every search would compare 200 million pairs
+    assert len(store.conversations("ann")) == 100
+    assert len(store.conversations("ann", limit=20_000)) == 10_001
+    assert len(store.conversations("ann", "much is 77")) == 100
+    assert store.conversations("ann", "zzz") == ()
+    assert time.perf_counter() - started < 5
 
 
 # What is taken along
