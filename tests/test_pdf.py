@@ -5,10 +5,15 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from index.errors import CorruptError, EncryptedError, NoTextLayerError
+from index.layout import rectangles
 from index.model import Document
 from index.parsers.pdf import parse
+from index.parsers.pdf.lines import Frames, lines_of
+from index.parsers.pdf.pages import read
 
 from .pdf_writer import Place, encrypt_pdf, write_pdf
 
@@ -165,3 +170,36 @@ def test_lines_of_a_table_of_contents_are_in_no_block() -> None:
     document = parse(write_pdf([page(*contents, "", *WRAPPED)]))
     assert [text for _, text in blocks(document)] == [" ".join(WRAPPED)]
     assert "Leasing" in document.text
+
+
+NARROW = [(72.0, 740.0 - 13 * number, f"Row {number}") for number in range(50)]
+"""PDFium takes a page of this for one that is read down, and ends a line at every piece."""
+
+FIGURE_WIDTH, SPACE_WIDTH = 6.116, 3.058
+
+
+def letter_by_letter(text: str, left: float, top: float) -> list[Place]:
+    placed: list[Place] = []
+    for letter in text:
+        if letter != " ":
+            placed.append((left, top, letter))
+        left += SPACE_WIDTH if letter == " " else FIGURE_WIDTH
+    return placed
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 99_999).map(str), min_size=1, max_size=6).map(" ".join))
+def test_a_line_that_is_set_letter_by_letter_is_one(line: str) -> None:
+    document = parse(write_pdf([[*NARROW, *letter_by_letter(line, 200, 40)]]))
+    assert document.text.endswith(f"\n{line}")
+    (rectangle,) = rectangles(document.pages[0], len(document.text) - len(line), len(document.text))
+    figures = line.replace(" ", "")
+    width = len(figures) * FIGURE_WIDTH + line.count(" ") * SPACE_WIDTH
+    assert (rectangle.left, rectangle.right) == pytest.approx((200, 200 + width), abs=0.5)
+
+
+def test_what_stands_apart_on_one_level_is_not_joined() -> None:
+    letters = [*letter_by_letter("15", 200, 40), *letter_by_letter("16", 222, 40)]
+    (read_page,) = read(write_pdf([[*NARROW, *letters]]), ()).pages
+    assert read_page is not None
+    assert [line.text for line in lines_of(read_page, Frames(read_page))][-2:] == ["15", "16"]

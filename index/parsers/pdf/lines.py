@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 NOISE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff\ufeff\u00ad\ud800-\udfff]")
 _SMALL = 2.0  # points
+_LEVEL = 0.1  # of the height of type: what edges of one line may differ by
+_LETTER = 0.12  # the same, from a letter to the next
+_WORD = 0.4  # the same, from a word to the next
 Edges = tuple[list[float], list[float], list[float], list[float]]
 
 
@@ -112,8 +115,38 @@ def turned(boxes: NDArray[np.float32], turn: int, width: float, height: float) -
 
 
 def lines_of(page: PageText, frames: Frames) -> list[Line]:
-    """The lines of a page, in PDFium's order; it may run several into one."""
-    return [line for run in page.runs for line in _lines(page, run, frames)]
+    """The lines of a page, in PDFium's order.
+
+    It may run several into one, and where most of a page stands in a narrow column cut one at every letter.
+    """
+    found: list[Line] = []
+    for run in page.runs:
+        for line in _lines(page, run, frames):
+            if found and _goes_on(found[-1], line):
+                found[-1] = _joined(found[-1], line)
+            else:
+                found.append(line)
+    return found
+
+
+def _goes_on(line: Line, after: Line) -> bool:
+    """Whether two lines are parts of one: level, of one height, and no farther apart than two words."""
+    near = abs(line.top - after.top) + abs(line.bottom - after.bottom) <= _LEVEL * line.height
+    gap = after.left - line.right
+    same = line.turn == after.turn and line.hyphen is None and not line.glued
+    return same and near and -_LEVEL * line.height <= gap <= _WORD * line.height
+
+
+def _joined(line: Line, after: Line) -> Line:
+    is_word = after.left - line.right > _LETTER * line.height
+    between = [after.chars[0] - 1] if is_word else []  # the end of the line stands for the space
+    return replace(
+        after,
+        text=f"{line.text}{' ' if is_word else ''}{after.text}",
+        chars=[*line.chars, *between, *after.chars],
+        left=line.left,
+        bold=(line.bold[0], after.bold[1]),
+    )
 
 
 def legible(lines: Sequence[Line], page: PageText) -> list[Line]:
