@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path, PurePosixPath
@@ -437,16 +438,23 @@ class Catalog:
 
 
 def _tables(document: Document) -> list[tuple[Span, int, int]]:
-    """Each table of a document that has a header row: that row, and where the rows under it begin and end."""
+    """Each table of a document that has a header row: that row, and where the rows under it begin and end.
+
+    One that goes on over pages is there once for each.
+    """
+    starts = [page.start for page in document.pages]
     found: list[tuple[Span, int, int]] = []
+    last = 0
     for section in document.sections:
         for block in section.blocks:
             if block.header is None:
                 continue
-            if found and found[-1][0] == block.header:
+            page = bisect_right(starts, block.start)
+            if found and found[-1][0] == block.header and page == last:
                 found[-1] = block.header, found[-1][1], block.end
             else:
                 found.append((block.header, block.start, block.end))
+            last = page
     return found
 
 

@@ -23,7 +23,7 @@ from index.layout import Rectangle, rectangles
 from index.lexical import LexicalIndex
 from index.model import STATUSES, DocumentStatus, IndexedPassage, IndexStatus, Rollback, Span
 from index.pictures import DEFAULT_SCALE, Origin, PagePicture, Pictures
-from index.printed_tables import PrintedTable, printed_table
+from index.printed_tables import OnPaper, PrintedTable, printed_table
 from index.scan import roots
 
 if TYPE_CHECKING:
@@ -138,14 +138,16 @@ class Snapshot:
     def printed_table(self, source: str, header: Span, body: Span) -> PrintedTable | None:
         """The columns and cells of one of the `tables` of a document that has pages of paper.
 
-        What of it stands on another page than its header is left out. None where the document has no
+        Of a table over several pages ``body`` is what stands on one of them. None where the document has no
         layout, or the table's cells no columns in common.
         """
-        pages = self._catalog.pages(source, *header)
-        if not pages or not pages[0].layout:
-            return None
-        body = body[0], min(body[1], pages[0].end)
-        return printed_table(pages[0], (header, self.part(source, *header)), (body, self.part(source, *body)))
+        first = next((rows for above, rows in self.tables(source) if above == header), body)
+        parts = [
+            OnPaper(pages[0], span, self.part(source, *span))
+            for span in (header, *dict.fromkeys((first, body)))
+            if (pages := self._catalog.pages(source, *span))
+        ]
+        return printed_table(parts[0], parts[1:]) if parts else None
 
     def part(self, source: str, start: int, end: int) -> str:
         """``text(source)[start:end]``, without reading all of it; "" where there is no such document."""

@@ -15,11 +15,20 @@ from index.columns import Cell, Column, columns_of, is_level, over, parted, whol
 from index.layout import LineEdges, edges
 from index.model import Page, Span
 
-__all__ = ["PrintedRow", "PrintedTable", "printed_table"]
+__all__ = ["OnPaper", "PrintedRow", "PrintedTable", "printed_table"]
 
 _INDENT = 2.0  # points: so far to the left of a row stands what it is set in under
 _LABEL = re.compile(r"[^\W\d_]|\w.*:\Z")
 _Line = list[Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class OnPaper:
+    """A range of the document, its text, and the page that it stands on."""
+
+    page: Page
+    span: Span
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +53,35 @@ class PrintedTable:
     rows: tuple[PrintedRow, ...]
 
 
-def printed_table(page: Page, header: tuple[Span, str], body: tuple[Span, str]) -> PrintedTable | None:
-    """The table of a page with a header and the rows below it, each a range of the document and its text.
+def printed_table(header: OnPaper, bodies: Sequence[OnPaper]) -> PrintedTable | None:
+    """The table of a header and the rows below it, which may go on over several pages.
 
-    None where the page has no layout, the rows have no columns in common, or two columns have one name. Rows
-    whose cells may be another's are left out.
+    None where the pages have no layout, the rows have no columns in common, or two columns have one name.
+    Rows whose cells may be another's are left out.
     """
-    lines = [line for line in _lines(page, *body) if line]
-    columns = columns_of(line for line in lines if len(line) > 1)
+    lines = [[line for line in _lines(body) if line] for body in bodies]
+    columns = columns_of(line for each in lines for line in each if len(line) > 1)
     if columns is None or len(columns) < 2:
         return None
     names: list[list[str]] = [[] for _ in columns]
-    for line in _lines(page, *header):
+    for line in _lines(header):
         for cell, places in zip(line, _named(line, columns), strict=True):
             for place in places:
                 names[place].append(cell.text)
     told = tuple(_folded(name) for name in names)
     if len(set(told)) < len(told):
         return None
-    return PrintedTable(told, tuple(_rows(list(_blocks(lines, body)), columns)))
+    blocks = [list(_blocks(each, body)) for each, body in zip(lines, bodies, strict=True)]
+    return PrintedTable(told, tuple(row for each in blocks for row in _rows(each, columns)))
 
 
 def _folded(texts: Iterable[str]) -> str:
     return " ".join(" ".join(texts).split())
 
 
-def _blocks(lines: Iterable[_Line], body: tuple[Span, str]) -> Iterator[list[_Line]]:
+def _blocks(lines: Iterable[_Line], body: OnPaper) -> Iterator[list[_Line]]:
     """The lines that the text has on one."""
-    (first, _), text = body
+    first, text = body.span[0], body.text
     block: list[_Line] = []
     for line in lines:
         if block and "\n" in text[block[-1][-1].end - first : line[0].start - first]:
@@ -119,12 +129,12 @@ def _heading_after(block: Sequence[_Line]) -> Cell | None:
     return last[0] if alone and last[0].left + _INDENT <= block[0][0].left else None
 
 
-def _lines(page: Page, span: Span, text: str) -> list[_Line]:
+def _lines(part: OnPaper) -> list[_Line]:
     """What stands side by side, as cells."""
-    lines = [_along(line) for line in edges(page, *span)]
+    lines = [_along(line) for line in edges(part.page, *part.span)]
     found: list[_Line] = []
     above: LineEdges | None = None
-    for line, cells in zip(lines, _cells(lines, span, text), strict=True):
+    for line, cells in zip(lines, _cells(lines, part), strict=True):
         if above is not None and found[-1] and cells and _is_beside(above, found[-1][-1], line, cells[0]):
             found[-1] += cells
         else:
@@ -140,13 +150,14 @@ def _along(line: LineEdges) -> LineEdges:
     return replace(line, begins=-line.ends, ends=-line.begins)
 
 
-def _cells(lines: Sequence[LineEdges], span: Span, text: str) -> list[_Line]:
+def _cells(lines: Sequence[LineEdges], part: OnPaper) -> list[_Line]:
     """The pieces of each line, at their places in the document."""
     import numpy as np
 
     if not lines:
         return []
-    texts = [text[line.start - span[0] : line.start - span[0] + len(line.ends)] for line in lines]
+    begin = part.span[0]
+    texts = [part.text[line.start - begin : line.start - begin + len(line.ends)] for line in lines]
     heights = [max(line.far - line.near, 0.1) for line in lines]
     begins = np.concatenate([line.begins for line in lines])
     ends = np.concatenate([line.ends for line in lines])

@@ -136,9 +136,9 @@ class Tables:
         return header, self._headers[source, header]
 
     def _printed_table(self, source: str, header: Span, body: Span) -> PrintedTable | None:
-        if (source, header) not in self._printed:
-            self._printed[source, header] = self._texts.printed_table(source, header, body)
-        return self._printed[source, header]
+        if (source, body) not in self._printed:
+            self._printed[source, body] = self._texts.printed_table(source, header, body)
+        return self._printed[source, body]
 
     def _begins_line(self, found: IndexedPassage, start: int) -> bool:
         """Whether a row begins there, and not the rest of one that is longer than a passage."""

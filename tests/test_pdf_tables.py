@@ -194,6 +194,61 @@ def test_what_is_no_table_has_no_header(lines: list[Row]) -> None:
     assert [block for block in blocks(document) if block.header] == []
 
 
+# Over pages
+
+MORE = [["Rents", "77", "81"], ["Fees", "1,020", "1,100"]]
+
+
+def foot(number: int) -> bytes:
+    return shown((300, 40, f"Annual report {number}"))
+
+
+def test_rows_go_on_under_the_header_of_the_page_before() -> None:
+    first = [*printed(YEARS + SALES), foot(1)]
+    found = rows_of(read(first, [*printed(MORE, top=740), foot(2)], [*printed(SALES, top=740), foot(3)]))
+    assert found[4:] == [("2022 2023", " ".join(row)) for row in MORE + SALES]
+
+
+def test_a_line_without_figures_may_be_the_first_to_go_on() -> None:
+    found = rows_of(read(printed(YEARS + SALES), printed([["Europe:"], *MORE], top=740)))
+    assert found[4:] == [("2022 2023", " ".join(row)) for row in [["Europe:"], *MORE]]
+
+
+def test_rows_of_words_go_on_too() -> None:
+    lights = [["Light", "Keeper", "Port"], ["Kereon", "Yves", "Brest"], ["Ouessant", "Abel", "Lampaul"]]
+    more = [["Stiff", "Anne", "Brest"], ["Nividic", "Paul", "Lampaul"]]
+    columns = (72, 220, 330)
+    lights.append(["La Jument", "Anne", "Ostend"])
+    found = rows_of(read(printed(lights, bold=1, columns=columns), printed(more, top=740, columns=columns)))
+    assert found[4:] == [("Light Keeper Port", " ".join(row)) for row in more]
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param([shown((72, 740, "Notes to the accounts")), *printed(MORE, top=727)], id="a line above"),
+        pytest.param(printed(MORE, top=740, columns=(72, 350, 430)), id="columns elsewhere"),
+        pytest.param(printed([[*row, "5"] for row in MORE], top=740), id="one column more"),
+        pytest.param(printed([[row[0], row[1]] for row in MORE], top=740), id="one column less"),
+        pytest.param(printed(MORE[:1], top=740), id="one row"),
+        pytest.param(printed([["Name", "Left", "Right"], *MORE], top=740), id="a header that is not bold"),
+    ],
+)
+def test_what_stands_otherwise_does_not_go_on(after: Sequence[bytes]) -> None:
+    found = rows_of(read(printed(YEARS + SALES), after))
+    assert "2022 2023" not in [header for header, _ in found[4:]]
+
+
+def test_a_table_with_text_below_it_has_ended() -> None:
+    first = [*printed(YEARS + SALES), shown((72, 600, PROSE))]
+    assert len(rows_of(read(first, printed(MORE, top=740)))) == 4
+
+
+def test_a_page_with_a_header_of_its_own_keeps_it() -> None:
+    found = rows_of(read(printed(YEARS + SALES), printed([["", "2020", "2021"], *SALES], top=740)))
+    assert found[4:] == [(None, "2020 2021"), *(("2020 2021", " ".join(row)) for row in SALES)]
+
+
 NAME = st.text("abcdefgh", min_size=3, max_size=7).map(str.capitalize)
 AMOUNT = st.integers(100, 99_999).filter(lambda amount: not 1900 <= amount < 2100).map(lambda n: f"{n:,}")
 

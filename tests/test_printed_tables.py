@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from index.catalog import _tables
 from index.columns import parted
 from index.model import Document, Page
 from index.parsers.pdf import parse
-from index.printed_tables import PrintedTable, printed_table
+from index.printed_tables import OnPaper, PrintedTable, printed_table
 from qa import QA
 from qa.rows import told_from_paper
 
@@ -25,11 +26,15 @@ FIGURE = st.integers(1, 9999).map(str)
 
 
 def table_of(document: Document) -> PrintedTable | None:
-    """The only table of a document of one page."""
-    [(header, first, last)] = _tables(document)
-    text = document.text
-    body = (first, last)
-    return printed_table(document.pages[0], (header, text[slice(*header)]), (body, text[first:last]))
+    """The only table of a document."""
+    found = _tables(document)
+    assert len({header for header, _, _ in found}) == 1
+    return printed_table(on_paper(document, *found[0][0]), [on_paper(document, *body) for _, *body in found])
+
+
+def on_paper(document: Document, start: int, end: int) -> OnPaper:
+    page = next(page for page in document.pages if page.start <= start < page.end)
+    return OnPaper(page, (start, end), document.text[start:end])
 
 
 def read(*pieces: bytes) -> tuple[Document, PrintedTable | None]:
@@ -177,9 +182,21 @@ def test_a_currency_that_stands_apart_belongs_to_its_amount() -> None:
 def test_without_a_layout_there_are_no_columns() -> None:
     document = parse(write_pdf([printed(YEARS + SALES)]))
     [(header, first, last)] = _tables(document)
-    bare = Page(1, 0, len(document.text))
-    text = document.text
-    assert printed_table(bare, (header, text[slice(*header)]), ((first, last), text[first:last])) is None
+    bare = replace(document, pages=(Page(1, 0, len(document.text)),))
+    assert printed_table(on_paper(bare, *header), [on_paper(bare, first, last)]) is None
+
+
+def test_a_table_over_two_pages_has_the_columns_of_both() -> None:
+    more = [["Rents", "77", "81"], ["Fees", "1,020", ""]]
+    pages = [printed(YEARS + SALES), printed(more, top=740), [shown((72, 740, "The rest of the report"))]]
+    feet = [shown((300, 40, f"Annual report {number}")) for number in (1, 2, 3)]
+    document = parse(write_pdf([[*page, foot] for page, foot in zip(pages, feet, strict=True)]))
+    table = table_of(document)
+    assert table is not None
+    assert table.names == ("", "2022", "2023")
+    assert cells(document, table) == [
+        [(cell, column) for column, cell in enumerate(row) if cell] for row in SALES + more
+    ]
 
 
 @settings(max_examples=40, deadline=None)
@@ -198,25 +215,29 @@ def printed_qa(tmp_path_factory):
     lights = [["Lighthouse", "Keeper", "Since"], ["Kereon", "Yves Le Goff", "1992"]]
     lights += [["Ouessant", "Abel Moreau", "1987"], ["La Jument", "Anne Kervella", "2001"]]
     pages = [[shown((72, 740, "Lighthouses of the west")), *printed(lights, bold=1, columns=(72, 220, 330))]]
+    more = [["Nividic", "Paul Carn", "1996"], ["Stiff", "Marie Malgorn", "2004"]]
+    pages.append(printed(more, top=740, columns=(72, 220, 330)))
     (folder / "lights.pdf").write_bytes(write_pdf(pages))
     with QA.from_folder(folder, folder.with_name("printed-index")) as qa:
         yield qa
 
 
 @pytest.mark.parametrize(
-    ("question", "key", "row", "column"),
+    ("question", "key", "row", "column", "page"),
     [
-        ("Who is the keeper of La Jument?", "Anne Kervella", "La Jument", "Keeper"),
-        ("Since when has Abel Moreau kept Ouessant?", "1987", "Ouessant", "Since"),
-        ("Who is the keeper of Kereon?", "Yves Le Goff", "Kereon", "Keeper"),
+        ("Who is the keeper of La Jument?", "Anne Kervella", "La Jument", "Keeper", 1),
+        ("Since when has Abel Moreau kept Ouessant?", "1987", "Ouessant", "Since", 1),
+        ("Who is the keeper of Kereon?", "Yves Le Goff", "Kereon", "Keeper", 1),
+        ("Who is the keeper of Stiff?", "Marie Malgorn", "Stiff", "Keeper", 2),
+        ("Since when has Paul Carn kept Nividic?", "1996", "Nividic", "Since", 2),
     ],
 )
 def test_a_question_about_a_printed_table_is_answered_with_the_cell(
-    printed_qa, question, key, row, column
+    printed_qa, question, key, row, column, page
 ) -> None:
     answer = printed_qa.ask(question, min_confidence=0)
     assert answer.key == key
     assert (answer.citations[0].table_row, answer.citations[0].table_column) == (row, column)
     [citation] = answer.citations
     assert printed_qa.text("lights.pdf")[citation.key_start : citation.key_end] == key
-    assert citation.page == 1
+    assert citation.page == page

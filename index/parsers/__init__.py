@@ -70,7 +70,7 @@ PARSERS: tuple[Parser, ...] = (
     _row("rst", 1, ".rst .rest", "rst:parse"),
     _row("org", 1, ".org", "org:parse"),
     _row("html", 2, ".html .htm .xhtml", "html:parse"),
-    _row("pdf", 4, ".pdf", "pdf:parse", lockable=True),
+    _row("pdf", 5, ".pdf", "pdf:parse", lockable=True),
     _row("docx", 1, ".docx .docm", "office.docx:parse", lockable=True),
     _row("doc", 1, ".doc .dot", "office.legacy:parse_doc", lockable=True),
     _row("pptx", 1, ".pptx .pptm .ppsx", "office.pptx:parse", lockable=True),

@@ -18,6 +18,8 @@ from index.parsers.pdf.paper import PageText
 from index.parsers.pdf.paragraphs import bullet_length, is_contents_line
 
 _FEWEST = 3  # rows
+_FEWEST_ON = 2  # rows that go on from the page before
+_OFF = 0.5  # of the height of type, between the same column on two pages
 _FEWEST_REPEATED = 3  # columns that a header on each page names
 _LABELS = 3  # lines in a row without figures
 _FAR = 3.5  # of the height of type, from a row to the next
@@ -36,7 +38,8 @@ class Table:
     """Lines of a page: from ``start`` on its header, from ``body`` to ``end`` its ``rows``.
 
     ``rows`` says where each of them begins. Those of ``apart`` are rows that follow a row: what else
-    begins with a row may be the rest of one, or a name that goes on in it.
+    begins with a row may be the rest of one, or a name that goes on in it. Where the table goes on from the
+    page before, ``start`` is ``body``.
     """
 
     start: int
@@ -44,6 +47,7 @@ class Table:
     end: int
     rows: tuple[int, ...]
     apart: frozenset[int]
+    columns: tuple[Column, ...]
 
     @property
     def cuts(self) -> frozenset[int]:
@@ -61,15 +65,25 @@ def tables(
     apart: Collection[int] = (),
     running: Collection[int] = (),
     begins: Collection[int] = (),
+    before: Table | None = None,
 ) -> list[Table]:
-    """The tables of a page whose header is plain to see.
+    """The tables of a page whose header is plain to see, on it or over that of ``before``.
 
     None holds a line of ``apart``; of those ``running`` it may be a header that each page repeats. A line
-    of ``begins`` can only be its first.
+    of ``begins`` can only be its first. ``before`` is the table that ends the page before.
     """
-    if len(lines) <= _FEWEST:
+    if len(lines) < _FEWEST_ON:
         return []
     rows = rows_of(page, lines, apart, running, begins)
+    found = _with_headers(rows) if len(lines) > _FEWEST else []
+    top = next((place for place in range(len(lines)) if place not in running), 0)
+    going_on = _going_on(rows, top, before.columns) if before is not None else None
+    if going_on is not None and (not found or going_on.end <= found[0].start):
+        found.insert(0, going_on)
+    return found
+
+
+def _with_headers(rows: Sequence[Row]) -> list[Table]:
     found: list[Table] = []
     place = 0
     while place < len(rows):
@@ -79,6 +93,59 @@ def tables(
                 found.append(table)
         place += 1
     return found
+
+
+def _going_on(rows: Sequence[Row], top: int, before: Sequence[Column]) -> Table | None:
+    """The rows from the line ``top`` on, if they fill the columns of the page before, each in its place."""
+    start = next((number for number, row in enumerate(rows) if row.first == top), len(rows))
+    head = rows[start].cells if start < len(rows) else []
+    if not head or (len(head) == 1 and not head[0].text.endswith(":")):
+        return None  # what else stands alone may be a heading
+    run: list[int] = []
+    for number in range(start, len(rows)):
+        row = rows[number]
+        if row.begins or row.runs or (number > start and not _follows(rows[number - 1], row)):
+            break
+        if len(row.cells) < 2:
+            if number - max(run, default=start) > _LABELS or not _is_label(row, before):
+                break
+        elif any(len(over(before, cell)) > 1 for cell in row.cells) or _is_heading(row, before):
+            break
+        else:
+            run.append(number)
+    columns = columns_of(rows[number].cells for number in run)
+    if len(run) < _FEWEST_ON or columns is None or not _are_the_same(before, columns, rows[start].height):
+        return None
+    if not any(column.is_of_figures for column in columns[1:]) and not _is_plain(rows, run):
+        return None
+    kept = rows[start : run[-1] + 1]
+    firsts = tuple(row.first for row in kept)
+    return Table(top, top, kept[-1].last + 1, firsts, _apart(kept, columns), tuple(columns))
+
+
+def _are_the_same(before: Sequence[Column], columns: Sequence[Column], height: float) -> bool:
+    """Whether columns stand where those of the page before do: by their left or right edges, or the middle.
+
+    The first may be set in, or less far.
+    """
+    if len(columns) != len(before) or columns[0].left >= before[0].right:
+        return False
+    return all(
+        min(abs(left), abs(right), abs(left + right) / 2) <= _OFF * height
+        for left, right in (
+            (column.left - old.left, column.right - old.right)
+            for column, old in zip(columns[1:], before[1:], strict=True)
+        )
+    )
+
+
+def _apart(rows: Sequence[Row], columns: Sequence[Column]) -> frozenset[int]:
+    """The lines that begin a row, after a row."""
+    return frozenset(
+        row.first
+        for above, row in pairwise(rows)
+        if len(row.cells) > 1 and (len(above.cells) > 1 or above.cells[0].left >= columns[1].left)
+    )
 
 
 def _table(rows: Sequence[Row], place: int, free: int) -> tuple[int, Table | None]:
@@ -102,7 +169,7 @@ def _run(rows: Sequence[Row], place: int) -> list[int]:
     run = [place]
     for number in range(place + 1, len(rows)):
         row, above = rows[number], rows[number - 1]
-        if not _is_below(above, row) or row.first != above.last + 1 or row.begins or row.runs:
+        if not _follows(above, row) or row.begins or row.runs:
             break
         if len(row.cells) < 2:
             if number - run[-1] > _LABELS or not _is_label(row, columns):
@@ -119,8 +186,9 @@ def _run(rows: Sequence[Row], place: int) -> list[int]:
     return run
 
 
-def _is_below(above: Row, row: Row) -> bool:
-    return above.bottom - 0.3 * row.height <= row.top <= above.bottom + _FAR * row.height
+def _follows(above: Row, row: Row) -> bool:
+    is_below = above.bottom - 0.3 * row.height <= row.top <= above.bottom + _FAR * row.height
+    return is_below and row.first == above.last + 1
 
 
 def _is_label(row: Row, columns: Sequence[Column]) -> bool:
@@ -168,11 +236,8 @@ def _headed(rows: Sequence[Row], run: Sequence[int], free: int) -> Table | None:
         rows[last].last + 1,
         rows[data[-1]].last + 1,
         tuple(row.first for row in rows[last + 1 : data[-1] + 1]),
-        frozenset(
-            row.first
-            for above, row in pairwise(rows[last : data[-1] + 1])
-            if len(row.cells) > 1 and (len(above.cells) > 1 or above.cells[0].left >= columns[1].left)
-        ),
+        _apart(rows[last : data[-1] + 1], columns),
+        tuple(columns),
     )
 
 

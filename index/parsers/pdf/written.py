@@ -28,6 +28,7 @@ class Writing:
         self._parts: list[Heading | Block] = []
         self._length = 0
         self._header: Span | None = None  # of the last table
+        self._foot: Table | None = None  # the one that ends the last page
         self.pages: list[Page] = []
 
     @property
@@ -58,7 +59,9 @@ class Writing:
         headed = {mark.place + step: mark for mark in marks for step in range(mark.lines)}
         waiting = [mark for mark in marks if not mark.lines]
         begins = {mark.place for mark in waiting}
-        found = tables(source, lines, headed, running, begins) if source else []
+        found = tables(source, lines, headed, running, begins, self._foot) if source else []
+        at_foot = bool(found) and all(place in running for place in range(found[-1].end, len(lines)))
+        self._foot = found[-1] if at_foot else None
         row_of = {
             place: (table, table.row_of(place)) for table in found for place in range(table.start, table.end)
         }
