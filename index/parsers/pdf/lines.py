@@ -119,14 +119,14 @@ def lines_of(page: PageText, frames: Frames) -> list[Line]:
 
     It may run several into one, and where most of a page stands in a narrow column cut one at every letter.
     """
-    found: list[Line] = []
+    found: list[list[Line]] = []
     for run in page.runs:
         for line in _lines(page, run, frames):
-            if found and _goes_on(found[-1], line):
-                found[-1] = _joined(found[-1], line)
+            if found and _goes_on(found[-1][-1], line):
+                found[-1].append(line)
             else:
-                found.append(line)
-    return found
+                found.append([line])
+    return [_joined(pieces) if len(pieces) > 1 else pieces[0] for pieces in found]
 
 
 def _goes_on(line: Line, after: Line) -> bool:
@@ -137,16 +137,16 @@ def _goes_on(line: Line, after: Line) -> bool:
     return same and near and -_LEVEL * line.height <= gap <= _WORD * line.height
 
 
-def _joined(line: Line, after: Line) -> Line:
-    is_word = after.left - line.right > _LETTER * line.height
-    between = [after.chars[0] - 1] if is_word else []  # the end of the line stands for the space
-    return replace(
-        after,
-        text=f"{line.text}{' ' if is_word else ''}{after.text}",
-        chars=[*line.chars, *between, *after.chars],
-        left=line.left,
-        bold=(line.bold[0], after.bold[1]),
-    )
+def _joined(pieces: Sequence[Line]) -> Line:
+    first, last = pieces[0], pieces[-1]
+    text, chars = first.text, list(first.chars)
+    for before, piece in pairwise(pieces):
+        if piece.left - before.right > _LETTER * before.height:
+            text += " "
+            chars.append(piece.chars[0] - 1)  # the end of the line stands for the space
+        text += piece.text
+        chars += piece.chars
+    return replace(last, text=text, chars=chars, left=first.left, bold=(first.bold[0], last.bold[1]))
 
 
 def legible(lines: Sequence[Line], page: PageText) -> list[Line]:
